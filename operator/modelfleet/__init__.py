@@ -1,0 +1,1 @@
+"""Modelfleet operator: serves registered models from a ModelDeployment resource."""

@@ -1,0 +1,1 @@
+"""Modelfleet scoring server: ONNX models behind HTTP."""
