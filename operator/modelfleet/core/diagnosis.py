@@ -1,0 +1,124 @@
+"""Why a pod does not serve: the cause behind its status, with a stable reason and a sentence.
+
+The fetcher and the server write ``{"reason", "message"}`` as their termination message, so what went
+wrong inside a container reaches the resource's conditions within seconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from modelfleet.core.manifest import Manifest, dig
+
+IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+CONFIG_REASONS = frozenset({"CreateContainerConfigError"})
+START_REASONS = frozenset({"CreateContainerError", "RunContainerError", "StartError"})
+HOPELESS = frozenset({"ChecksumMismatch", "ModelInvalid"})
+"""Reports of a container that no retry mends: the resource, or the model's files, have to change first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason why a ModelDeployment is not as wanted; `stalled` when waiting alone cannot help."""
+
+    reason: str
+    message: str
+    stalled: bool = False
+
+
+def diagnose(pods: Iterable[Manifest]) -> Cause | None:
+    """Return the most telling cause among the pods, or None when nothing is known to be wrong.
+
+    A stalling cause comes first, for it decides what happens next; then the order of the pods' names,
+    so that the same pods always give the same answer.
+    """
+    ordered = sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))
+    causes = [cause for pod in ordered for cause in _causes(pod)]
+    return next((c for c in causes if c.stalled), None) or next(iter(causes), None)
+
+
+def fetched_model(pod: Manifest) -> Manifest | None:
+    """Return what the fetcher reported of the model's files: sha256, bytes and files; None before it is done."""
+    for status in dig(pod, "status", "initContainerStatuses") or []:
+        report = _report(dig(status, "state", "terminated"))
+        if report and report.get("reason") == "Fetched":
+            return report
+    return None
+
+
+def is_ready(pod: Manifest) -> bool:
+    """Return whether the pod takes traffic."""
+    return _pod_condition(pod, "Ready").get("status") == "True" and not is_leaving(pod)
+
+
+def is_leaving(pod: Manifest) -> bool:
+    """Return whether the pod is being deleted."""
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def _causes(pod: Manifest) -> Iterator[Cause]:
+    if is_leaving(pod) or is_ready(pod):
+        return
+    scheduled = _pod_condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        yield Cause("Unschedulable", f"No node can take the pod: {_sentence(scheduled.get('message'))}")
+    for field in ("initContainerStatuses", "containerStatuses"):
+        for status in dig(pod, "status", field) or []:
+            yield from _container_causes(status)
+
+
+def _container_causes(status: Manifest) -> Iterator[Cause]:
+    waiting = dig(status, "state", "waiting") or {}
+    if cause := _waiting_cause(waiting, status.get("image", "")):
+        yield cause
+    ended = dig(status, "state", "terminated") or dig(status, "lastState", "terminated")
+    if ended and ended.get("exitCode", 0) != 0:
+        yield _ended_cause(ended, status["name"])
+
+
+def _waiting_cause(waiting: Manifest, image: str) -> Cause | None:
+    reason, message = waiting.get("reason", ""), _sentence(waiting.get("message"))
+    if reason in IMAGE_REASONS:
+        return Cause("ImageUnavailable", f"The image {image} cannot be pulled: {message}")
+    if reason in CONFIG_REASONS:
+        return Cause("ContainerConfigInvalid", f"The container cannot be configured: {message}")
+    if reason in START_REASONS:
+        return Cause("ContainerStartFailed", f"The container cannot be started: {message}")
+    return None
+
+
+def _ended_cause(ended: Manifest, container: str) -> Cause:
+    if ended.get("reason") == "OOMKilled":
+        return Cause(
+            "OutOfMemory",
+            f"The {container} container was killed for using more memory than its limit; "
+            "raise spec.resources.limits.memory.",
+        )
+    if report := _report(ended):
+        reason = report["reason"]
+        return Cause(reason, _sentence(report.get("message")), stalled=reason in HOPELESS)
+    tail = _sentence(ended.get("message")) or "it left no message; see its log."
+    return Cause("ContainerCrashed", f"The {container} container ended with exit code {ended['exitCode']}: {tail}")
+
+
+def _report(ended: Manifest | None) -> Manifest | None:
+    """Return the JSON that a container of ours left as its last line, or None."""
+    lines = ((ended or {}).get("message") or "").strip().splitlines()
+    try:
+        report = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
+    return report if isinstance(report, dict) and isinstance(report.get("reason"), str) else None
+
+
+def _pod_condition(pod: Manifest, kind: str) -> Manifest:
+    conditions = dig(pod, "status", "conditions") or []
+    return next((c for c in conditions if c["type"] == kind), {})
+
+
+def _sentence(text: str | None) -> str:
+    """Return the text on one line, short enough for a condition."""
+    line = " ".join((text or "").split())
+    return line if len(line) <= 300 else f"{line[:299]}…"

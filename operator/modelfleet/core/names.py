@@ -1,0 +1,52 @@
+"""Every name, label and annotation that the operator gives to an object."""
+
+from collections.abc import Mapping
+
+GROUP = "modelfleet.dev"
+VERSION = "v1alpha1"
+KIND = "ModelDeployment"
+PLURAL = "modeldeployments"
+
+FIELD_MANAGER = "modelfleet"
+HANDOVER_MANAGER = "modelfleet-autoscaling-handover"
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+OWNER = f"{GROUP}/deployment"
+TRACK = f"{GROUP}/track"
+REVISION = f"{GROUP}/revision"
+TEMPLATE = f"{GROUP}/pod-template"
+APPLIED = f"{GROUP}/applied"
+
+MANAGED_SELECTOR = f"{MANAGED_BY}=modelfleet"
+"""The label selector of everything that the operator may have made."""
+
+STABLE = "stable"
+
+
+def managed_labels(owner: str) -> dict[str, str]:
+    """Return the labels of every object made for the named ModelDeployment.
+
+    None of the owner's own labels are copied: ``app.kubernetes.io/instance`` would make
+    Argo CD adopt, and then prune, the children.
+    """
+    return {MANAGED_BY: "modelfleet", OWNER: owner}
+
+
+def pod_selector(owner: str) -> dict[str, str]:
+    """Return the labels that select every pod of a ModelDeployment, whatever its track."""
+    return {OWNER: owner}
+
+
+def track_selector(owner: str, track: str) -> dict[str, str]:
+    """Return the labels that select the pods of one track; selectors of two tracks must never overlap."""
+    return {OWNER: owner, TRACK: track}
+
+
+def selector_string(labels: Mapping[str, str]) -> str:
+    """Return labels in the query form that ``status.selector`` and list calls use."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def credentials_secret(owner: str) -> str:
+    """Return the name of the Secret that carries a model's credentials to its pods."""
+    return f"{owner}-model"

@@ -1,0 +1,98 @@
+"""Observed: what the world looks like for one ModelDeployment at the moment of planning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modelfleet.core import names
+from modelfleet.core.manifest import Manifest, dig
+
+ChildKey = tuple[str, str]
+"""A child's kind and name; children live in their owner's namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Every object that the plan depends on.
+
+    ``children`` are the objects that carry the owner's label, ``foreign`` the names that somebody
+    else's objects already hold, ``credentials`` the user's Secret named in the spec (None when it
+    is absent or not asked for), ``autoscaled`` whether a HorizontalPodAutoscaler owns the replicas.
+    """
+
+    children: Mapping[ChildKey, Manifest] = field(default_factory=dict)
+    pods: tuple[Manifest, ...] = ()
+    foreign: frozenset[ChildKey] = frozenset()
+    credentials: Manifest | None = None
+    autoscaled: bool = False
+
+    def deployment(self, name: str) -> Deployment | None:
+        """Return the named Deployment, or None while there is none."""
+        manifest = self.children.get(("Deployment", name))
+        return Deployment(manifest) if manifest else None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A live Deployment, with the questions that planning asks of it."""
+
+    manifest: Manifest
+
+    @property
+    def revision(self) -> str:
+        """Return the revision that its pod template was made for."""
+        return dig(self.manifest, "metadata", "annotations", names.REVISION) or ""
+
+    @property
+    def pod_template(self) -> Manifest | None:
+        """Return the pod template as it was applied, or None where the record is gone or damaged."""
+        recorded = dig(self.manifest, "metadata", "annotations", names.TEMPLATE)
+        try:
+            template = json.loads(recorded or "null")
+        except ValueError:
+            return None
+        return template if isinstance(template, dict) else None
+
+    @property
+    def replicas(self) -> int:
+        """Return the number of pods asked for."""
+        value = dig(self.manifest, "spec", "replicas")
+        return 1 if value is None else value
+
+    @property
+    def image(self) -> str:
+        """Return the server image of the pod template."""
+        containers = dig(self.manifest, "spec", "template", "spec", "containers") or []
+        return next((c["image"] for c in containers if c["name"] == "server"), "")
+
+    def count(self, field_name: str) -> int:
+        """Return a counter of the status, such as ``readyReplicas``."""
+        return dig(self.manifest, "status", field_name) or 0
+
+    def condition(self, kind: str) -> Manifest:
+        """Return the condition of a type, or an empty mapping."""
+        conditions = dig(self.manifest, "status", "conditions") or []
+        return next((c for c in conditions if c["type"] == kind), {})
+
+    @property
+    def settled(self) -> bool:
+        """Return whether every pod asked for is of the current template, and available, and no other is left."""
+        observed = dig(self.manifest, "status", "observedGeneration") or 0
+        counts = {self.count(f"{kind}eplicas") for kind in ("updatedR", "availableR", "r")}
+        return observed >= self.manifest["metadata"]["generation"] and counts == {self.replicas}
+
+    @property
+    def deadline_exceeded(self) -> bool:
+        """Return whether the rollout made no progress for ``progressDeadlineSeconds``."""
+        return self.condition("Progressing").get("reason") == "ProgressDeadlineExceeded"
+
+    @property
+    def owns_replicas(self) -> bool:
+        """Return whether the operator's regular field manager still owns ``spec.replicas``."""
+        managers = dig(self.manifest, "metadata", "managedFields") or []
+        return any(
+            m.get("manager") == names.FIELD_MANAGER and dig(m, "fieldsV1", "f:spec", "f:replicas") is not None
+            for m in managers
+        )

@@ -1,0 +1,103 @@
+"""What each rendered object is made from: the typed inputs of the templates.
+
+Templates hold shape, these hold decisions. A view names no colour of YAML and no Kubernetes default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelfleet.core.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccountView:
+    """The account that pods run as; workload identity federates with it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretView:
+    """The model's credentials, base64 as the user's Secret holds them."""
+
+    name: str
+    data: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPolicyView:
+    """Who may reach the pods (anybody, on the serving port) and what the pods may reach (DNS, storage)."""
+
+    name: str
+    selector: Manifest
+    egress_ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PodDisruptionBudgetView:
+    """How many pods an eviction may take at a time."""
+
+    name: str
+    selector: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """The endpoint. Its selector never changes, so that no rollout can lose it."""
+
+    name: str
+    selector: Manifest
+    type: str
+    port: int
+    annotations: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """The pod template of one revision. ``model`` is the server's argument NAME[:VERSION]=PATH."""
+
+    labels: Manifest
+    selector: Manifest
+    service_account: str
+    image: str
+    model: str
+    uri: str
+    sha256: str
+    directory: str
+    secret_name: str
+    workload_identity: bool
+    resources: Manifest
+    env: tuple[Manifest, ...]
+    fetch_env: tuple[Manifest, ...]
+    pass_through: Manifest
+    has_spread: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentView:
+    """The pods of one track. ``replicas`` is None where an autoscaler owns the number.
+
+    ``template`` is the pod template as it was first applied for this revision; it is rendered from
+    ``pod`` only where there is none yet, so that a new release of the operator restarts nobody's pods.
+    """
+
+    name: str
+    revision: str
+    selector: Manifest
+    replicas: int | None
+    pod: PodView
+    template: Manifest | None
+
+
+View = ServiceAccountView | SecretView | NetworkPolicyView | PodDisruptionBudgetView | ServiceView | DeploymentView
+
+KINDS: dict[type, str] = {
+    ServiceAccountView: "ServiceAccount",
+    SecretView: "Secret",
+    NetworkPolicyView: "NetworkPolicy",
+    PodDisruptionBudgetView: "PodDisruptionBudget",
+    ServiceView: "Service",
+    DeploymentView: "Deployment",
+}
+"""The kind of object that each view becomes."""

@@ -1,0 +1,228 @@
+"""A copy of one kind of objects of one cluster, kept up to date, that says which object changed."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import aclosing
+
+from modelfleet.core.errors import ModelfleetError, Retryable, Throttled, Unreachable
+from modelfleet.kube.client import KubeClient, Resource, WatchEvent
+from modelfleet.kube.wire import Object
+
+logger = logging.getLogger(__name__)
+
+Name = tuple[str, str]
+
+MIN_PAUSE_S = 0.2
+MAX_PAUSE_S = 30.0
+
+
+def name_of(body: Object) -> Name:
+    """Namespace (empty for what has none) and name."""
+    return body["metadata"].get("namespace", ""), body["metadata"]["name"]
+
+
+def version_of(body: Object) -> int:
+    """The resourceVersion; within one resource type a greater one is later."""
+    return int(body["metadata"]["resourceVersion"])
+
+
+def without_managed_fields(body: Object) -> Object:
+    """The usual trim: who wrote which field is often half of an object, and no reconcile reads it."""
+    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    return body | {"metadata": metadata}
+
+
+class Cache:
+    """The newest known version of each object, by name and by an index.
+
+    What is returned is shared: never change it. Changes are told as `on_change(object, deleted)`.
+    """
+
+    def __init__(
+        self,
+        *,
+        index: Callable[[Object], Hashable | None],
+        trim: Callable[[Object], Object],
+        on_change: Callable[[Object, bool], None],
+    ) -> None:
+        self._index = index
+        self._trim = trim
+        self._on_change = on_change
+        self._objects: dict[Name, Object] = {}
+        self._groups: dict[Hashable, dict[Name, Object]] = {}
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __iter__(self) -> Iterator[Object]:
+        return iter(tuple(self._objects.values()))
+
+    def get(self, namespace: str | None, name: str) -> Object | None:
+        """The object as last seen, or None."""
+        return self._objects.get((namespace or "", name))
+
+    def indexed(self, key: Hashable) -> list[Object]:
+        """The objects for which the index gives this key."""
+        return list(self._groups.get(key, {}).values())
+
+    def put(self, body: Object) -> None:
+        """Remember what an own write returned, so that the next read sees it; it is news to nobody."""
+        if self._is_newer(body):
+            self._store(self._trim(body))
+
+    def forget(self, body: Object) -> None:
+        """Remember that we have deleted this object (and not a later one of its name)."""
+        known = self._objects.get(name_of(body))
+        if known is not None and known["metadata"]["uid"] == body["metadata"]["uid"]:
+            self._drop(known)
+
+    def saw(self, body: Object) -> None:
+        """Take over a version that the server showed, and tell if it was news."""
+        if not self._is_newer(body):
+            return
+        before, now = self._objects.get(name_of(body)), self._trim(body)
+        self._store(now)
+        # Whoever it belonged to until now has lost it.
+        if before is not None and self._index(before) != self._index(now):
+            self._on_change(before, True)
+        self._on_change(now, False)
+
+    def saw_deleted(self, body: Object) -> None:
+        """Take over a deletion that the server showed; an object made since then under that name stays."""
+        known = self._objects.get(name_of(body))
+        if known is not None and version_of(known) <= version_of(body):
+            self._drop(known)
+            self._on_change(known, True)
+
+    def saw_all(self, names: Iterable[Name], version: int) -> None:
+        """Drop, and tell, what a listing at that version no longer has."""
+        for name in self._objects.keys() - set(names):
+            known = self._objects[name]
+            # Later than the listing: put() while it was being read.
+            if version_of(known) <= version:
+                self._drop(known)
+                self._on_change(known, True)
+
+    def _is_newer(self, body: Object) -> bool:
+        known = self._objects.get(name_of(body))
+        return known is None or version_of(known) < version_of(body)
+
+    def _store(self, body: Object) -> None:
+        name = name_of(body)
+        if (known := self._objects.get(name)) is not None:
+            self._drop(known)
+        self._objects[name] = body
+        if (key := self._index(body)) is not None:
+            self._groups.setdefault(key, {})[name] = body
+
+    def _drop(self, known: Object) -> None:
+        name, key = name_of(known), self._index(known)
+        del self._objects[name]
+        group = self._groups.get(key)
+        if group is not None:
+            del group[name]
+            if not group:
+                del self._groups[key]
+
+
+class Reflector(Cache):
+    """Lists, then watches, for ever; lists again and tells the difference whenever the history is lost.
+
+    `synced` is set after the first listing. `last_sync` is when (time.monotonic) the server last answered, be
+    it with a bookmark: on a healthy connection about once a minute, however quiet the cluster is.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        resource: Resource,
+        *,
+        on_change: Callable[[Object, bool], None],
+        label_selector: str = "",
+        index: Callable[[Object], Hashable | None] = lambda _: None,
+        trim: Callable[[Object], Object] = without_managed_fields,
+        min_pause_s: float = MIN_PAUSE_S,
+        max_pause_s: float = MAX_PAUSE_S,
+    ) -> None:
+        super().__init__(index=index, trim=trim, on_change=on_change)
+        self.synced = asyncio.Event()
+        self.last_sync = float("-inf")
+        self._client = client
+        self._resource = resource
+        self._selector = label_selector
+        self._min_pause_s = min_pause_s
+        self._max_pause_s = max_pause_s
+        # The version up to which everything is known; empty when only a listing can tell.
+        self._position = ""
+        # Tries since the server last showed anything.
+        self._attempts = 0
+
+    async def run(self) -> None:
+        """Never returns and never raises, except by cancellation."""
+        while True:
+            started, wish_s = time.monotonic(), 0.0
+            self._attempts += 1
+            try:
+                await self._follow()
+            except ModelfleetError as error:
+                wish_s = self._failed(error)
+            except Exception:
+                # A bug here, or in a callback, must not leave the operator blind without a word.
+                logger.exception("Watching %s failed", self._resource.plural)
+                self._position = ""
+            if time.monotonic() - started > self._max_pause_s:
+                self._attempts = 0
+            await asyncio.sleep(max(self._pause_s(), wish_s))
+
+    async def _follow(self) -> None:
+        if not self._position:
+            await self._list()
+        await self._watch()
+
+    async def _list(self) -> None:
+        names: set[Name] = set()
+        version = ""
+        pages = self._client.pages(self._resource, label_selector=self._selector)
+        async with aclosing(pages):
+            async for page in pages:
+                for body in page.items:
+                    names.add(name_of(body))
+                    self.saw(body)
+                version = page.resource_version
+        self.saw_all(names, int(version))
+        self._position = version
+        self.last_sync = time.monotonic()
+        self.synced.set()
+
+    async def _watch(self) -> None:
+        events = self._client.watch(self._resource, resource_version=self._position, label_selector=self._selector)
+        async with aclosing(events):
+            async for event in events:
+                self._take(event)
+                self._attempts = 0
+                self.last_sync = time.monotonic()
+
+    def _take(self, event: WatchEvent) -> None:
+        match event.type:
+            case "ADDED" | "MODIFIED":
+                self.saw(event.object)
+            case "DELETED":
+                self.saw_deleted(event.object)
+        self._position = event.object["metadata"]["resourceVersion"]
+
+    def _failed(self, error: ModelfleetError) -> float:
+        """Note a failure; returns the pause that the server wishes for."""
+        logger.warning("Watching %s at %s: %s", self._resource.plural, self._client.base_url, error)
+        # These say nothing against going on where we were; after any other the position itself is in doubt.
+        if not isinstance(error, Unreachable | Throttled):
+            self._position = ""
+        wish_s = error.retry_after_s if isinstance(error, Retryable) else None
+        return wish_s or 0.0
+
+    def _pause_s(self) -> float:
+        """There is a pause also without a failure: a server that hangs up at once must not be hammered."""
+        longest_s = min(self._max_pause_s, self._min_pause_s * 2.0 ** min(self._attempts, 16))
+        return longest_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret

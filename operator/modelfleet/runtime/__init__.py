@@ -1,0 +1,1 @@
+"""The process around the reconciler: settings, leader election, kopf, metrics and probes."""

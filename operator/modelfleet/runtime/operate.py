@@ -1,0 +1,60 @@
+"""The leader's work: caches, queue, workers, resync and kopf's watch, which live and die together."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime
+
+from modelfleet.core.children import Defaults
+from modelfleet.kube.client import KubeClient
+from modelfleet.kube.events import Recorder
+from modelfleet.reconcile.queue import Queue
+from modelfleet.reconcile.reconciler import Reconciler
+from modelfleet.reconcile.world import Key, World
+from modelfleet.runtime.metrics import Metrics
+from modelfleet.runtime.settings import Settings
+from modelfleet.runtime.watcher import watch
+
+CONTROLLER = "modelfleet.dev/operator"
+RESYNC_S = 600.0
+
+
+async def operate(client: KubeClient, settings: Settings, metrics: Metrics, stop: asyncio.Event) -> None:
+    """Reconcile ModelDeployments until told to stop; any part that dies ends all of them."""
+    queue: Queue[Key] = Queue()
+    world = World(client, queue.add)
+    recorder = Recorder(client, controller=CONTROLLER, instance=settings.pod_name)
+    reconciler = Reconciler(world, client, recorder, Defaults(settings.server_image), lambda: datetime.now(UTC))
+    metrics.watch(world, queue)
+    metrics.leading.set(1)
+    async with asyncio.TaskGroup() as group:
+        # All tasks are made before kopf starts: when it ends, it cancels every task that is younger than itself.
+        background = [
+            group.create_task(world.run()),
+            group.create_task(_work(world, queue, metrics, reconciler, settings.workers)),
+            group.create_task(_resync(world, queue)),
+        ]
+
+        def end() -> None:
+            stop.set()
+            for task in background:
+                task.cancel()
+
+        await watch(world, settings, stop, end)
+
+
+async def _work(world: World, queue: Queue[Key], metrics: Metrics, reconciler: Reconciler, workers: int) -> None:
+    """Reconcile only from complete caches: an object not listed yet looks like one that is missing."""
+    await world.synced()
+    await queue.run(metrics.timed(reconciler.reconcile), workers)
+
+
+async def _resync(world: World, queue: Queue[Key]) -> None:
+    """Reconcile everything from time to time, spread out, against whatever no watch has told of."""
+    while True:
+        await asyncio.sleep(RESYNC_S)
+        await world.relist()
+        for body in world.owners:
+            key = (body["metadata"]["namespace"], body["metadata"]["name"])
+            queue.add_after(key, random.uniform(0, RESYNC_S))  # noqa: S311  jitter

@@ -1,0 +1,56 @@
+"""Settings of the operator's process, read once from its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class SettingsError(ValueError):
+    """A setting is missing or senseless; the message says what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this process runs. ``kubeconfig`` and ``context`` are for running outside a cluster."""
+
+    server_image: str
+    namespace: str
+    pod_name: str
+    kubeconfig: Path | None
+    context: str | None
+    port: int
+    workers: int
+    log_level: str
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings; raises SettingsError naming the variable that is wrong."""
+    kubeconfig = environment.get("KUBECONFIG")
+    return Settings(
+        server_image=_required(environment, "MODELFLEET_SERVER_IMAGE"),
+        namespace=_required(environment, "MODELFLEET_NAMESPACE"),
+        pod_name=_required(environment, "MODELFLEET_POD_NAME"),
+        kubeconfig=Path(kubeconfig) if kubeconfig else None,
+        context=environment.get("MODELFLEET_CONTEXT"),
+        port=_whole_number(environment, "MODELFLEET_PORT", 8080),
+        workers=_whole_number(environment, "MODELFLEET_WORKERS", 8),
+        log_level=environment.get("MODELFLEET_LOG_LEVEL", "INFO"),
+    )
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name)
+    if not value:
+        raise SettingsError(f"{name} is not set; manifests/base sets it in the operator's Deployment.")
+    return value
+
+
+def _whole_number(environment: Mapping[str, str], name: str, default: int) -> int:
+    value = environment.get(name)
+    if value is None:
+        return default
+    if not value.isdecimal():
+        raise SettingsError(f"{name} has to be a whole number, not {value!r}.")
+    return int(value)
