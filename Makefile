@@ -1,0 +1,61 @@
+# The two commands are `make demo` and `make test`; the rest are their parts. `make help` lists them.
+
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+# Work on an existing cluster instead of a local one: make demo CONTEXT=kind-x REGISTRY=registry.example.com/team
+CONTEXT  ?=
+REGISTRY ?=
+NAME     ?= demo
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+.PHONY: demo
+demo: $(VENV) ## From nothing to a served model, then a new version under load
+	$(PYTHON) -m demo --name $(NAME) --context "$(CONTEXT)" --registry "$(REGISTRY)"
+
+.PHONY: demo-clean
+demo-clean: ## Remove the demo's cluster and everything in it
+	python3 -m local down $(NAME)
+
+.PHONY: test
+test: check ## Everything: checks, unit, golden, integration and end-to-end tests
+	$(PYTHON) -m pytest --durations=15
+
+.PHONY: check
+check: $(VENV) ## Layout, lint, types, layers
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports --no-cache
+	hadolint Dockerfile.operator Dockerfile.server
+
+.PHONY: format
+format: $(VENV) ## Format the sources and regenerate what is generated
+	ruff check --fix --unsafe-fixes
+	ruff format
+	$(PYTHON) -m crds.generate
+
+.PHONY: unit
+unit: $(VENV) ## The tests that need no cluster
+	$(PYTHON) -m pytest tests/layout tests/unit tests/golden
+
+.PHONY: images
+images: $(VENV) ## Build both images and say how large they are
+	python3 -m local images
+
+.PHONY: bench
+bench: $(VENV) ## Measure the operator with 1,000 ModelDeployments
+	$(PYTHON) -m bench.operator
+
+.PHONY: lock
+lock: $(VENV) ## Pin the newest allowed dependencies, with hashes
+	$(PYTHON) -m requirements.lock
+
+$(VENV): requirements/dev.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(VENV)

@@ -1,0 +1,55 @@
+"""A real kube-apiserver with the CRD installed, and a fresh namespace for each test.
+
+`MODELFLEET_KUBECONFIG` takes an API server that runs already; `MODELFLEET_KEEP=1` keeps the one started here.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.support.kubectl import Kubectl
+
+REPOSITORY = Path(__file__).parents[2]
+CRD = REPOSITORY / "crds" / "modeldeployments.yaml"
+CLUSTER = "modelfleet-test"
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[Path]:
+    """The kubeconfig of an API server that knows ModelDeployments; nothing runs pods there."""
+    given = os.environ.get("MODELFLEET_KUBECONFIG")
+    if not given:
+        local("up", CLUSTER, "--control-plane")
+    kubeconfig = Path(given or local("kubeconfig", CLUSTER).strip())
+    kubectl = Kubectl(kubeconfig)
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", CRD)
+    kubectl("wait", "--for=condition=Established", "-f", CRD, "--timeout=30s")
+    yield kubeconfig
+    if not (given or os.environ.get("MODELFLEET_KEEP")):
+        local("down", CLUSTER)
+
+
+@pytest.fixture
+def namespace(control_plane: Path) -> Iterator[str]:
+    """The name of a namespace that only this test uses."""
+    name = f"test-{uuid4().hex[:8]}"
+    kubectl = Kubectl(control_plane)
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def kubectl(control_plane: Path, namespace: str) -> Kubectl:
+    """kubectl in the namespace of the test."""
+    return Kubectl(control_plane, namespace)
+
+
+def local(*arguments: str) -> str:
+    command = [sys.executable, "-m", "local", *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -1,0 +1,26 @@
+"""One operator for each file of tests, running with the rights of the shipped manifests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.kubectl import Kubectl
+from tests.support.operator import SYSTEM, OperatorProcess, install, kubeconfig_of
+
+
+@pytest.fixture(scope="session")
+def operator_kubeconfig(control_plane: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The way into the cluster that the operator's service account has."""
+    kubectl = Kubectl(control_plane, SYSTEM)
+    install(kubectl)
+    return kubeconfig_of(kubectl, tmp_path_factory.mktemp("credentials"))
+
+
+@pytest.fixture(scope="module")
+def operator(operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """A running operator that leads."""
+    process = OperatorProcess.start(operator_kubeconfig, tmp_path_factory.mktemp("operator"))
+    yield process.wait_until_leading()
+    assert process.stop() == 0
+    assert "Traceback" not in process.log.read_text()

@@ -1,0 +1,64 @@
+"""The shipped rights are exactly what the operator uses: no rule is missing, and none is too many."""
+
+from itertools import product
+from pathlib import Path
+
+import yaml
+
+from tests.support import kubelet
+from tests.support.audit import AuditLog, Permission
+from tests.support.eventually import eventually
+from tests.support.kubectl import Kubectl
+from tests.support.modeldeployments import apply, exists, model_deployment, read, ready_reason
+from tests.support.operator import REPOSITORY, OperatorProcess
+
+RBAC = REPOSITORY / "manifests/base/rbac.yaml"
+
+
+def granted() -> set[Permission]:
+    """Every permission of the operator's roles."""
+    documents = yaml.safe_load_all(RBAC.read_text())
+    roles = [d for d in documents if d["kind"] in {"Role", "ClusterRole"} and "operator" in d["metadata"]["name"]]
+    return {
+        permission
+        for role in roles
+        for rule in role["rules"]
+        for permission in product(rule["apiGroups"], rule["resources"], rule["verbs"])
+    }
+
+
+def test_every_right_is_used_and_every_use_is_a_right(
+    kubectl: Kubectl, operator_kubeconfig: Path, control_plane: Path, tmp_path: Path
+) -> None:
+    kubectl.run("delete", "lease", "modelfleet-operator", "--namespace", "modelfleet-system")
+    audit = AuditLog.of(control_plane)
+    a_life(kubectl, operator_kubeconfig, tmp_path)
+    assert audit.refusals() == []
+    eventually(lambda: granted() - audit.permissions() == set())
+    assert audit.permissions() - granted() == set()
+
+
+def a_life(kubectl: Kubectl, operator_kubeconfig: Path, folder: Path) -> None:
+    """Everything that makes the operator ask for something."""
+    secret = {
+        "kind": "Secret",
+        "apiVersion": "v1",
+        "metadata": {"name": "storage"},
+        "stringData": {"sasToken": "s"},
+    }
+    with_secret = model_deployment(model={"credentials": {"secretName": "storage"}})
+    first = OperatorProcess.start(operator_kubeconfig, folder).wait_until_leading()
+    apply(kubectl, secret, with_secret)
+    exists(kubectl, "secret", "claims-model")
+    kubelet.make_ready(kubectl)
+    ready_reason(kubectl, "Serving")
+    kubectl("delete", "secret", "claims-model")
+    exists(kubectl, "secret", "claims-model")
+    first.stop()
+    second = OperatorProcess.start(operator_kubeconfig, folder, pod_name="operator-1").wait_until_leading()
+    apply(kubectl, model_deployment())
+    eventually(lambda: read(kubectl, "secret", "claims-model") is None)
+    apply(kubectl, secret, with_secret)
+    kubelet.make_ready(kubectl)
+    ready_reason(kubectl, "Serving")
+    second.stop()

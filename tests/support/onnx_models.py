@@ -1,0 +1,153 @@
+"""Small ONNX models to serve in tests, each with one property that matters."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+Shape = list[int | str | None] | None
+OPSET = 17
+IR = 9
+ELEMENT = {
+    "BOOL": TensorProto.BOOL,
+    "UINT8": TensorProto.UINT8,
+    "UINT16": TensorProto.UINT16,
+    "UINT32": TensorProto.UINT32,
+    "UINT64": TensorProto.UINT64,
+    "INT8": TensorProto.INT8,
+    "INT16": TensorProto.INT16,
+    "INT32": TensorProto.INT32,
+    "INT64": TensorProto.INT64,
+    "FP16": TensorProto.FLOAT16,
+    "FP32": TensorProto.FLOAT,
+    "FP64": TensorProto.DOUBLE,
+    "BYTES": TensorProto.STRING,
+}
+
+
+def identity(datatype: str = "FP32", shape: Shape = None) -> onnx.ModelProto:
+    """Gives back its input `x` as `y`."""
+    return _model([helper.make_node("Identity", ["x"], ["y"])], [("x", datatype, shape)], [("y", datatype, shape)])
+
+
+def double(shape: Shape) -> onnx.ModelProto:
+    """`y` = 2 · `x`, FP32."""
+    nodes = [helper.make_node("Add", ["x", "x"], ["y"])]
+    return _model(nodes, [("x", "FP32", shape)], [("y", "FP32", shape)])
+
+
+def divide(shape: Shape) -> onnx.ModelProto:
+    """`quotient` = `a` / `b`, FP32: gives NaN and infinities to who asks for them."""
+    nodes = [helper.make_node("Div", ["a", "b"], ["quotient"])]
+    return _model(nodes, [("a", "FP32", shape), ("b", "FP32", shape)], [("quotient", "FP32", shape)])
+
+
+def two_outputs() -> onnx.ModelProto:
+    """From `x` FP32 [-1,2]: `total` [-1] and `copy` [-1,2]."""
+    nodes = [
+        helper.make_node("ReduceSum", ["x", "axes"], ["total"], keepdims=0),
+        helper.make_node("Identity", ["x"], ["copy"]),
+    ]
+    axes = numpy_helper.from_array(np.array([1], np.int64), "axes")
+    return _model(nodes, [("x", "FP32", ["N", 2])], [("total", "FP32", ["N"]), ("copy", "FP32", ["N", 2])], [axes])
+
+
+def rows_and_a_scalar() -> onnx.ModelProto:
+    """From `x` FP32 [-1]: `copy` [-1] and the scalar `total`."""
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["total"], keepdims=0),
+        helper.make_node("Identity", ["x"], ["copy"]),
+    ]
+    return _model(nodes, [("x", "FP32", ["N"])], [("copy", "FP32", ["N"]), ("total", "FP32", [])])
+
+
+def zip_map() -> onnx.ModelProto:
+    """From `x` FP32 [-1,2]: `best`, a copy of x, and `scores`, a sequence of maps as scikit-learn exports them."""
+    nodes = [
+        helper.make_node("Identity", ["x"], ["best"]),
+        helper.make_node("ZipMap", ["x"], ["scores"], domain="ai.onnx.ml", classlabels_strings=["auto", "home"]),
+    ]
+    scores = onnx.ValueInfoProto(
+        name="scores",
+        type=helper.make_sequence_type_proto(
+            helper.make_map_type_proto(TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, None))
+        ),
+    )
+    model = _model(nodes, [("x", "FP32", ["N", 2])], [("best", "FP32", ["N", 2])])
+    model.graph.output.append(scores)
+    return model
+
+
+def lookup(rows: int = 3) -> onnx.ModelProto:
+    """The row `index` INT64 [-1] of a table; loads and warms up, but fails on an index from `rows` on."""
+    table = numpy_helper.from_array(np.arange(rows, dtype=np.float32), "table")
+    nodes = [helper.make_node("Gather", ["table", "index"], ["row"])]
+    return _model(nodes, [("index", "INT64", ["N"])], [("row", "FP32", ["N"])], [table])
+
+
+def never_runs() -> onnx.ModelProto:
+    """Loads, and fails on every input: it reshapes `x` to a size that nothing has."""
+    shape = numpy_helper.from_array(np.array([7, 7], np.int64), "shape")
+    nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
+    return _model(nodes, [("x", "FP32", ["N", 1])], [("y", "FP32", ["M", 7])], [shape])
+
+
+def long_to_load(nodes: int = 20_000) -> onnx.ModelProto:
+    """Gives `y` = `x` · 1.0001 to the power of `nodes`; takes seconds to load and nothing to run."""
+    factor = numpy_helper.from_array(np.array(1.0001, np.float32), "factor")
+    names = ["x", *(f"t{number}" for number in range(nodes - 1)), "y"]
+    chain = [helper.make_node("Mul", [name, "factor"], [following]) for name, following in pairwise(names)]
+    return _model(chain, [("x", "FP32", ["N"])], [("y", "FP32", ["N"])], [factor])
+
+
+def slow() -> onnx.ModelProto:
+    """Multiplies matrices `turns` INT64 [1] times (about 1 ms each) and then gives `done`, a number."""
+    turn, go_on = ("turn", "INT64", []), ("go_on", "BOOL", [])
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go_on"], ["go_on_out"]),
+            helper.make_node("MatMul", ["state", "state"], ["state_out"]),
+        ],
+        "turn",
+        [_value(*turn), _value(*go_on), _value("state", "FP32", [256, 256])],
+        [_value("go_on_out", "BOOL", []), _value("state_out", "FP32", [256, 256])],
+    )
+    nodes = [
+        helper.make_node("Squeeze", ["turns"], ["count"]),
+        helper.make_node("Loop", ["count", "", "start"], ["end"], body=body),
+        helper.make_node("ReduceSum", ["end"], ["done"], keepdims=0),
+    ]
+    start = numpy_helper.from_array(np.eye(256, dtype=np.float32), "start")
+    return _model(nodes, [("turns", "INT64", [1])], [("done", "FP32", [])], [start])
+
+
+def saved(model: onnx.ModelProto, path: Path) -> Path:
+    """`path`, after writing `model` there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, path)
+    return path
+
+
+def _model(
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Sequence[tuple[str, str, Shape]],
+    outputs: Sequence[tuple[str, str, Shape]],
+    constants: Sequence[onnx.TensorProto] = (),
+) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        nodes, "test", [_value(*value) for value in inputs], [_value(*value) for value in outputs], constants
+    )
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=IR)
+
+
+def _value(name: str, datatype: str, shape: Shape) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, ELEMENT[datatype], shape)

@@ -1,0 +1,88 @@
+"""The operator as a process beside the tests, with exactly the rights that the manifests give it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.kubectl import Kubectl
+from tests.support.eventually import eventually
+
+SYSTEM = "modelfleet-system"
+SERVICE_ACCOUNT = "modelfleet-operator"
+REPOSITORY = Path(__file__).parents[2]
+
+
+def install(kubectl: Kubectl) -> None:
+    """Apply manifests/base: the CRD, the operator's rights, and its Deployment (whose pods need a node)."""
+    kubectl("apply", "--server-side", "--force-conflicts", "-k", REPOSITORY / "manifests/base")
+
+
+def kubeconfig_of(kubectl: Kubectl, folder: Path) -> Path:
+    """A kubeconfig with a token of the operator's service account."""
+    token = kubectl("create", "token", SERVICE_ACCOUNT, "--duration", "8h").strip()
+    config = json.loads(kubectl("config", "view", "--raw", "--flatten", "--minify", "-o", "json"))
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(config))
+    path.chmod(0o600)
+    return path
+
+
+@dataclass
+class OperatorProcess:
+    """One operator process; its output goes to a file."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    port: int
+
+    @classmethod
+    def start(
+        cls, kubeconfig: Path, folder: Path, *, pod_name: str = "operator-0", server_image: str = "server:1"
+    ) -> "OperatorProcess":
+        """Start a process; it takes the lead when no other has it."""
+        log, port = folder / f"{pod_name}.log", free_port()
+        environment = os.environ | {
+            "KUBECONFIG": str(kubeconfig),
+            "MODELFLEET_SERVER_IMAGE": server_image,
+            "MODELFLEET_NAMESPACE": SYSTEM,
+            "MODELFLEET_POD_NAME": pod_name,
+            "MODELFLEET_PORT": str(port),
+        }
+        with log.open("ab") as output:
+            command = [sys.executable, "-m", "modelfleet"]
+            process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        return cls(process, log, port)
+
+    def stop(self) -> int:
+        """End the process in the ordinary way; returns its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+    def kill(self) -> None:
+        """End the process between any two of its lines."""
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+    def leads(self) -> bool:
+        """Whether the process has become the leader."""
+        assert self.process.poll() is None, self.log.read_text()[-2000:]
+        return " leads" in self.log.read_text()
+
+    def wait_until_leading(self) -> "OperatorProcess":
+        """The process, once it leads."""
+        eventually(self.leads)
+        return self
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

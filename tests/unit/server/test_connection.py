@@ -1,0 +1,252 @@
+"""One connection over a real socket: order, limits in time, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import uvloop
+
+from modelserver.http import listener as listeners
+from modelserver.http.listener import Listener
+from modelserver.http.message import Request, Response
+from modelserver.http.reader import Limits
+from modelserver.http.sockets import bind
+from tests.support.until import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from modelserver.http.connection import Answer
+
+@pytest.fixture(scope="module")
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    """The loop that the server runs on."""
+    return uvloop.EventLoopPolicy()
+
+
+PATIENT = Limits(head_bytes=2000, body_bytes=100_000, idle_s=60, request_s=60, linger_s=60)
+
+
+class Slow:
+    """Answers each request with its target, when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Request, asyncio.Future[Response]]] = []
+
+    def __call__(self, request: Request) -> asyncio.Future[Response]:
+        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self.asked.append((request, future))
+        return future
+
+    async def release(self, count: int = 1) -> None:
+        await until(lambda: len(self.asked) >= count)
+        request, future = self.asked[count - 1]
+        future.set_result(echo(request))
+
+
+def echo(request: Request) -> Response:
+    return Response(200, request.target.encode() + request.body, "text/plain")
+
+
+@asynccontextmanager
+async def listening(answer: Answer = echo, limits: Limits = PATIENT) -> AsyncIterator[tuple[Listener, int]]:
+    listener = Listener(answer, limits)
+    sock = bind("127.0.0.1", 0)
+    port = sock.getsockname()[1]
+    await listener.start(sock)
+    yield listener, port
+    if not listener.draining:
+        await listener.drain(0, 0)
+
+
+def get(target: str, *headers: str) -> bytes:
+    return "\r\n".join([f"GET {target} HTTP/1.1", "Host: a", *headers, "", ""]).encode()
+
+
+async def body_of(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """The head and the body of the next response."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    return head, await reader.readexactly(length)
+
+
+async def test_a_connection_answers_one_request_after_the_other() -> None:
+    async with listening() as (_, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        for target in ("/1", "/2"):
+            answer = await client.get(target)
+            assert (answer.text, answer.headers["connection"]) == (target, "keep-alive")
+            assert answer.headers["date"].endswith("GMT")
+
+
+async def test_requests_sent_at_once_are_answered_in_their_order() -> None:
+    slow = Slow()
+    async with listening(slow) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get("/1") + get("/2") + get("/3"))
+        for count, target in enumerate([b"/1", b"/2", b"/3"], start=1):
+            await slow.release(count)
+            assert (await body_of(reader))[1] == target
+        writer.close()
+
+
+async def test_a_mistake_is_answered_after_the_requests_before_it_and_ends_the_connection() -> None:
+    slow = Slow()
+    async with listening(slow) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get("/1") + b"nonsense\r\n\r\n" + get("/2"))
+        await slow.release()
+        assert (await body_of(reader))[1] == b"/1"
+        head, _ = await body_of(reader)
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert b"Connection: close" in head
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_head_is_get_without_the_body() -> None:
+    async with listening() as (_, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        answer = await client.head("/longer")
+        assert (answer.content, answer.headers["content-length"]) == (b"", "7")
+        assert (await client.get("/next")).text == "/next"
+
+
+async def test_a_client_that_waits_for_continue_gets_it() -> None:
+    async with listening() as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"ok")
+        assert (await body_of(reader))[1] == b"/aok"
+        writer.close()
+
+
+async def test_a_client_that_ends_its_half_first_still_gets_its_answer() -> None:
+    slow = Slow()
+    async with listening(slow) as (listener, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get("/1"))
+        writer.write_eof()
+        await slow.release()
+        assert (await body_of(reader))[1] == b"/1"
+        assert await reader.read() == b""
+        await until(lambda: not listener.connections)
+        writer.close()
+
+
+async def test_a_client_that_is_refused_while_it_sends_can_read_why() -> None:
+    """Closing a socket with unread data resets the connection, and the answer would be lost with it."""
+    async with listening() as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n")
+        for _ in range(50):
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+        head, body = await body_of(reader)
+        assert head.startswith(b"HTTP/1.1 413 ")
+        assert b"100000 bytes" in body
+        writer.close()
+
+
+async def test_a_client_that_leaves_before_its_answer_harms_nobody() -> None:
+    slow = Slow()
+    async with listening(slow) as (listener, port):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get("/1"))
+        await until(lambda: bool(slow.asked))
+        writer.transport.abort()
+        await slow.release()
+        await until(lambda: not listener.connections)
+
+
+async def test_a_client_that_does_not_read_is_not_answered_further() -> None:
+    """Its requests wait in the kernel's buffers instead of filling the server's memory with answers."""
+    answered = 0
+
+    def large(_: Request) -> Response:
+        nonlocal answered
+        answered += 1
+        return Response(200, b"x" * 1_000_000)
+
+    async with listening(large) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1000)
+        writer.write(get("/") * 100)
+        await until(lambda: answered > 0)
+        seen = -1
+        while seen != answered:  # until it comes to a stop
+            seen = answered
+            await asyncio.sleep(0.1)
+        assert answered < 50
+        for _ in range(100):
+            await body_of(reader)
+        writer.close()
+
+
+@pytest.fixture
+def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listeners, "TICK_S", 0.02)
+
+
+@pytest.mark.usefixtures("quick_ticks")
+async def test_an_idle_connection_is_closed_after_its_time() -> None:
+    async with listening(limits=Limits(idle_s=0.1)) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get("/1"))
+        await body_of(reader)
+        assert await reader.read() == b""
+        writer.close()
+
+
+@pytest.mark.usefixtures("quick_ticks")
+@pytest.mark.parametrize("beginning", [b"G", get("/")[:-2], b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"])
+async def test_a_request_that_does_not_arrive_in_time_is_refused(beginning: bytes) -> None:
+    async with listening(limits=Limits(request_s=0.1)) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(beginning)
+        head, _ = await body_of(reader)
+        assert head.startswith(b"HTTP/1.1 408 ")
+        assert await reader.read() == b""
+        writer.close()
+
+
+@pytest.mark.usefixtures("quick_ticks")
+async def test_an_answer_that_takes_too_long_is_given_up() -> None:
+    slow = Slow()
+    async with listening(slow, limits=Limits(request_s=0.1)) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get("/1"))
+        head, body = await body_of(reader)
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert b"no answer within 0.1 s" in body
+        await slow.release()  # too late: nobody is confused by it
+        assert await reader.read() == b""
+        writer.close()
+
+
+@pytest.mark.usefixtures("quick_ticks")
+async def test_a_client_that_never_closes_its_half_is_cut_off() -> None:
+    async with listening(limits=Limits(linger_s=0.1)) as (listener, port):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(get("/", "Connection: close"))
+            await until(lambda: bool(listener.connections))
+            await until(lambda: not listener.connections)
+
+
+async def test_connections_in_the_backlog_are_taken_before_the_port_closes() -> None:
+    async with listening() as (listener, port):
+        clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        for client in clients:
+            client.sendall(get("/late"))
+        draining = asyncio.ensure_future(listener.drain(0, 10))  # before the loop has accepted any of them
+        for client in clients:
+            answer = await asyncio.to_thread(client.recv, 1000)
+            assert b"200 OK" in answer
+            assert b"Connection: close" in answer
+            client.close()
+        assert await draining == 0
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))

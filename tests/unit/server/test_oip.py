@@ -1,0 +1,136 @@
+"""Inference in the words of the Open Inference Protocol, version 2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from modelserver import oip
+from modelserver.datatypes import DATATYPES, Datatype
+from modelserver.errors import BadRequest, Unsupported
+from modelserver.http.message import Request
+from tests.support import onnx_models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import onnx
+
+    from modelserver.model import Model
+
+    Loaded = Callable[[onnx.ModelProto], Model]
+
+
+def ask(model: Model, body: object, headers: dict[bytes, bytes] | None = None) -> Any:
+    request = Request("POST", "/v2/models/m/infer", headers or {}, orjson.dumps(body))
+    inference = oip.parse(model, request)
+    return orjson.loads(inference.answer(model.run(inference.feed, inference.outputs)))
+
+
+def tensor(data: object = (1, 2), shape: object = (1, 2), datatype: object = "FP32", name: str = "x") -> dict[str, Any]:
+    return {"name": name, "shape": shape, "datatype": datatype, "data": data}
+
+
+@pytest.mark.parametrize("data", [[1, 2, 3, 4], [[1, 2], [3, 4]]])
+def test_nested_and_flat_data_give_the_same_flat_answer(loaded: Loaded, data: object) -> None:
+    answer = ask(loaded(onnx_models.double(["N", 2])), {"id": "7", "inputs": [tensor(data, [2, 2])]})
+    assert answer == {
+        "model_name": "m",
+        "model_version": "1",
+        "id": "7",
+        "outputs": [{"name": "y", "datatype": "FP32", "shape": [2, 2], "data": [2, 4, 6, 8]}],
+    }
+
+
+@pytest.mark.parametrize("datatype", DATATYPES, ids=lambda datatype: datatype.name)
+def test_every_datatype_goes_in_and_comes_out(loaded: Loaded, datatype: Datatype) -> None:
+    values = {"BOOL": [True, False], "BYTES": ["ä", ""]}.get(datatype.name, [0, 1])
+    answer = ask(
+        loaded(onnx_models.identity(datatype.name, ["N"])), {"inputs": [tensor(values, [2], datatype.name)]}
+    )
+    assert answer["outputs"] == [{"name": "y", "datatype": datatype.name, "shape": [2], "data": values}]
+
+
+def test_there_is_no_id_in_the_answer_when_none_was_sent(loaded: Loaded) -> None:
+    assert "id" not in ask(loaded(onnx_models.double(["N", 2])), {"inputs": [tensor()]})
+
+
+def test_only_the_outputs_asked_for_are_answered_in_that_order(loaded: Loaded) -> None:
+    model = loaded(onnx_models.two_outputs())
+    outputs = ask(model, {"inputs": [tensor()], "outputs": [{"name": "copy"}, {"name": "total"}]})["outputs"]
+    assert [output["name"] for output in outputs] == ["copy", "total"]
+    outputs = ask(model, {"inputs": [tensor()], "outputs": [{"name": "copy"}]})["outputs"]
+    assert outputs == [{"name": "copy", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]
+
+
+def test_an_output_without_a_datatype_is_left_to_score(loaded: Loaded) -> None:
+    model = loaded(onnx_models.zip_map())
+    assert [output["name"] for output in ask(model, {"inputs": [tensor()]})["outputs"]] == ["best"]
+    assert [output["name"] for output in _outputs(oip.metadata(model, ["1"]))] == ["best"]
+
+
+def test_a_scalar_output_has_an_empty_shape_and_one_value(loaded: Loaded) -> None:
+    answer = ask(loaded(onnx_models.rows_and_a_scalar()), {"inputs": [tensor([1, 2], [2])]})
+    assert answer["outputs"][1] == {"name": "total", "datatype": "FP32", "shape": [], "data": [3]}
+
+
+def test_a_batch_of_none_is_answered_with_none(loaded: Loaded) -> None:
+    answer = ask(loaded(onnx_models.double(["N", 2])), {"inputs": [tensor([], [0, 2])]})
+    assert answer["outputs"] == [{"name": "y", "datatype": "FP32", "shape": [0, 2], "data": []}]
+
+
+def test_metadata_says_what_the_model_takes_and_gives(loaded: Loaded) -> None:
+    assert oip.metadata(loaded(onnx_models.double(["N", 2])), ["1", "2"]) == {
+        "name": "m",
+        "versions": ["1", "2"],
+        "platform": "onnxruntime_onnx",
+        "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],
+        "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 2]}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({}, "'inputs' must be a list of objects"),
+        ({"inputs": {}}, "'inputs' must be a list of objects"),
+        ({"inputs": [1]}, "'inputs' must be a list of objects"),
+        ({"inputs": [{}]}, "'inputs' must be a list of objects"),
+        ({"inputs": []}, "lacks the input x"),
+        ({"inputs": [tensor(), tensor()]}, "same tensor twice"),
+        ({"inputs": [tensor(), tensor(name="z")]}, "no input 'z'"),
+        ({"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32"}]}, "no 'data'"),
+        ({"inputs": [tensor(datatype="FP64")]}, "takes: FP32"),
+        ({"inputs": [tensor(datatype="STRING")]}, "no datatype of the protocol"),
+        ({"inputs": [tensor(datatype=None)]}, "takes: FP32"),
+        ({"inputs": [tensor(shape=None)]}, "'shape'"),
+        ({"inputs": [tensor(shape=[-1, 2])]}, "none below 0"),
+        ({"inputs": [tensor(shape=[True, 2])]}, "list of sizes"),
+        ({"inputs": [tensor(shape=[1.0, 2])]}, "list of sizes"),
+        ({"inputs": [tensor(shape=[2, 2])]}, "was declared"),
+        ({"inputs": [tensor(shape=[2**62, 2**62])]}, "was declared"),
+        ({"inputs": [tensor(shape=[2])]}, "got the shape"),
+        ({"inputs": [tensor(data=[[1], [2]])]}, "was declared"),
+        ({"inputs": [tensor(data=["a", "b"])]}, "not a valid FP32"),
+        ({"inputs": [tensor()], "outputs": [{"name": "z"}]}, "no output 'z'; its outputs are y"),
+        ({"inputs": [tensor()], "id": 7}, "'id' must be a string"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_is_wrong(loaded: Loaded, body: object, sentence: str) -> None:
+    with pytest.raises(BadRequest, match=sentence):
+        ask(loaded(onnx_models.double(["N", 2])), body)
+
+
+def test_binary_tensors_are_refused_as_not_supported(loaded: Loaded) -> None:
+    model = loaded(onnx_models.double(["N", 2]))
+    with pytest.raises(Unsupported, match="binary tensor extension"):
+        ask(model, {"inputs": [tensor()]}, {b"inference-header-content-length": b"20"})
+    with pytest.raises(Unsupported, match="JSON only"):
+        ask(model, {"inputs": [tensor()], "outputs": [{"name": "y", "parameters": {"binary_data": True}}]})
+
+
+def _outputs(metadata: dict[str, Any]) -> list[dict[str, Any]]:
+    outputs: list[dict[str, Any]] = metadata["outputs"]
+    return outputs
