@@ -33,7 +33,7 @@ def main() -> None:
     try:
         asyncio.run(_run(settings))
     except LeaseLost as error:
-        logging.getLogger(__name__).error("%s", error)  # noqa: TRY400  the sentence says it all
+        logging.getLogger(__name__).error("%s", error)
         os._exit(1)  # whatever still runs here must not act any more
 
 

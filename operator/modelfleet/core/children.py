@@ -47,43 +47,8 @@ def possible_names(owner: ModelDeployment) -> set[ChildKey]:
     return {(kind, secret if kind == "Secret" else owner.name) for kind in KINDS.values()}
 
 
-def wanted_names(owner: ModelDeployment) -> set[ChildKey]:
-    """Return the kind and name of every object that the owner wants now."""
-    secrets = {("Secret", names.credentials_secret(owner.name))}
-    return possible_names(owner) - (set() if owner.spec.model.secret_name else secrets)
-
-
 def obstacle(owner: ModelDeployment, observed: Observed) -> Cause | None:
     """Return what forbids touching any child, or None; half of a change is worse than none."""
-    return _name_conflict(owner, observed) or _credentials_problem(owner, observed)
-
-
-def children_of(owner: ModelDeployment, observed: Observed, defaults: Defaults) -> tuple[View, ...]:
-    """Return the wanted objects in the order in which they are applied: what pods need comes first."""
-    pods = names.pod_selector(owner.name)
-    service = owner.spec.service
-    return (
-        ServiceAccountView(owner.name),
-        *_secret(owner, observed),
-        NetworkPolicyView(owner.name, pods, _egress_ports(owner.spec.model)),
-        _deployment(owner, observed, defaults),
-        ServiceView(owner.name, pods, service.type, service.port, service.annotations),
-        PodDisruptionBudgetView(owner.name, pods),
-    )
-
-
-def _name_conflict(owner: ModelDeployment, observed: Observed) -> Cause | None:
-    for kind, name in sorted(observed.foreign):
-        return Cause(
-            "NameConflict",
-            f"A {kind} {name} that Modelfleet did not make exists in namespace {owner.namespace}. "
-            "Delete or rename it, or give the ModelDeployment another name.",
-            stalled=True,
-        )
-    return None
-
-
-def _credentials_problem(owner: ModelDeployment, observed: Observed) -> Cause | None:
     secret = owner.spec.model.secret_name
     if not secret:
         return None
@@ -104,6 +69,20 @@ def _credentials_problem(owner: ModelDeployment, observed: Observed) -> Cause | 
     return None
 
 
+def children_of(owner: ModelDeployment, observed: Observed, defaults: Defaults) -> tuple[View, ...]:
+    """Return the wanted objects in the order in which they are applied: pods last, when all else is there."""
+    pods = names.pod_selector(owner.name)
+    service = owner.spec.service
+    return (
+        ServiceAccountView(owner.name),
+        *_secret(owner, observed),
+        NetworkPolicyView(owner.name, pods, _egress_ports(owner.spec.model)),
+        PodDisruptionBudgetView(owner.name, pods),
+        ServiceView(owner.name, pods, service.type, service.port, service.annotations),
+        _deployment(owner, observed, defaults),
+    )
+
+
 def _credential_form(secret: Manifest) -> set[str] | None:
     keys = (secret.get("data") or {}).keys()
     return next((form for form in CREDENTIAL_FORMS if form <= keys), None)
@@ -119,7 +98,8 @@ def _secret(owner: ModelDeployment, observed: Observed) -> Iterator[SecretView]:
 def _egress_ports(model: Model) -> tuple[int, ...]:
     """Return the TCP ports that pods may reach: the storage's, and Entra's where a token has to be had."""
     signs_in = model.secret_name or model.workload_identity
-    return tuple(sorted({model.port, *((HTTPS_PORT,) if signs_in else ())} - {DNS_PORT}))
+    ports = {model.port, *((HTTPS_PORT,) if signs_in else ())}
+    return tuple(sorted(ports - {DNS_PORT}))
 
 
 def _deployment(owner: ModelDeployment, observed: Observed, defaults: Defaults) -> DeploymentView:
@@ -154,10 +134,16 @@ def _pod(owner: ModelDeployment, revision: str, defaults: Defaults) -> PodView:
         workload_identity=model.workload_identity is not None,
         resources=spec.resources,
         env=spec.env,
-        fetch_env=(*_identity_env(model.workload_identity), *spec.env),
+        fetch_env=_fetch_env(model.workload_identity, spec.env),
         pass_through=spec.pod,
         has_spread="topologySpreadConstraints" in spec.pod,
     )
+
+
+def _fetch_env(identity: WorkloadIdentity | None, env: tuple[Manifest, ...]) -> tuple[Manifest, ...]:
+    """Return the fetcher's variables; a name stands once, and the model's own identity goes first for it."""
+    ours = {variable["name"]: variable for variable in _identity_env(identity)}
+    return (*ours.values(), *(variable for variable in env if variable["name"] not in ours))
 
 
 def _identity_env(identity: WorkloadIdentity | None) -> Iterator[Manifest]:

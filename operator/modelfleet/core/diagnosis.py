@@ -7,16 +7,33 @@ wrong inside a container reaches the resource's conditions within seconds.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from modelfleet.core.manifest import Manifest, dig
 
-IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+IMAGE_REASONS = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
 CONFIG_REASONS = frozenset({"CreateContainerConfigError"})
 START_REASONS = frozenset({"CreateContainerError", "RunContainerError", "StartError"})
+MESSAGE_LIMIT = 300
+FINISHED_PHASES = frozenset({"Failed", "Succeeded"})
 HOPELESS = frozenset({"ChecksumMismatch", "ModelInvalid"})
 """Reports of a container that no retry mends: the resource, or the model's files, have to change first."""
+
+_BACK_OFF = re.compile(r'Back-off pulling image "[^"]*": (?:\w+: )?')
+"""What the kubelet puts before an error while it waits; without it the message is the same at every try."""
+_REASON = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +60,7 @@ def fetched_model(pod: Manifest) -> Manifest | None:
     """Return what the fetcher reported of the model's files: sha256, bytes and files; None before it is done."""
     for status in dig(pod, "status", "initContainerStatuses") or []:
         report = _report(dig(status, "state", "terminated"))
-        if report and report.get("reason") == "Fetched":
+        if report and report["reason"] == "Fetched" and report.keys() >= {"sha256", "bytes", "files"}:
             return report
     return None
 
@@ -54,8 +71,8 @@ def is_ready(pod: Manifest) -> bool:
 
 
 def is_leaving(pod: Manifest) -> bool:
-    """Return whether the pod is being deleted."""
-    return "deletionTimestamp" in pod["metadata"]
+    """Return whether the pod is being deleted, or has ended and stays only as a record, as evicted pods do."""
+    return "deletionTimestamp" in pod["metadata"] or dig(pod, "status", "phase") in FINISHED_PHASES
 
 
 def _causes(pod: Manifest) -> Iterator[Cause]:
@@ -64,22 +81,23 @@ def _causes(pod: Manifest) -> Iterator[Cause]:
     scheduled = _pod_condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         yield Cause("Unschedulable", f"No node can take the pod: {_sentence(scheduled.get('message'))}")
-    for field in ("initContainerStatuses", "containerStatuses"):
-        for status in dig(pod, "status", field) or []:
-            yield from _container_causes(status)
+    for status in dig(pod, "status", "initContainerStatuses") or []:
+        yield from _container_causes(status, may_end=True)
+    for status in dig(pod, "status", "containerStatuses") or []:
+        yield from _container_causes(status, may_end=False)
 
 
-def _container_causes(status: Manifest) -> Iterator[Cause]:
+def _container_causes(status: Manifest, *, may_end: bool) -> Iterator[Cause]:
     waiting = dig(status, "state", "waiting") or {}
     if cause := _waiting_cause(waiting, status.get("image", "")):
         yield cause
     ended = dig(status, "state", "terminated") or dig(status, "lastState", "terminated")
-    if ended and ended.get("exitCode", 0) != 0:
+    if ended and not (may_end and ended["exitCode"] == 0):
         yield _ended_cause(ended, status["name"])
 
 
 def _waiting_cause(waiting: Manifest, image: str) -> Cause | None:
-    reason, message = waiting.get("reason", ""), _sentence(waiting.get("message"))
+    reason, message = waiting.get("reason", ""), _sentence(_BACK_OFF.sub("", waiting.get("message") or ""))
     if reason in IMAGE_REASONS:
         return Cause("ImageUnavailable", f"The image {image} cannot be pulled: {message}")
     if reason in CONFIG_REASONS:
@@ -90,6 +108,8 @@ def _waiting_cause(waiting: Manifest, image: str) -> Cause | None:
 
 
 def _ended_cause(ended: Manifest, container: str) -> Cause:
+    if ended.get("reason") in START_REASONS:
+        return Cause("ContainerStartFailed", f"The container cannot be started: {_sentence(ended.get('message'))}")
     if ended.get("reason") == "OOMKilled":
         return Cause(
             "OutOfMemory",
@@ -98,19 +118,23 @@ def _ended_cause(ended: Manifest, container: str) -> Cause:
         )
     if report := _report(ended):
         reason = report["reason"]
-        return Cause(reason, _sentence(report.get("message")), stalled=reason in HOPELESS)
-    tail = _sentence(ended.get("message")) or "it left no message; see its log."
-    return Cause("ContainerCrashed", f"The {container} container ended with exit code {ended['exitCode']}: {tail}")
+        return Cause(reason, _sentence(str(report.get("message") or reason)), stalled=reason in HOPELESS)
+    code, words = ended["exitCode"], _last_words(ended.get("message")) or "it left no message; see its log."
+    return Cause("ContainerCrashed", f"The {container} container ended with exit code {code}: {words}")
 
 
 def _report(ended: Manifest | None) -> Manifest | None:
-    """Return the JSON that a container of ours left as its last line, or None."""
+    """Return the JSON that a container of ours left as its last line, or None.
+
+    The line may as well be the log of somebody's own code, so its reason has to be fit for a condition.
+    """
     lines = ((ended or {}).get("message") or "").strip().splitlines()
     try:
         report = json.loads(lines[-1]) if lines else None
     except ValueError:
         return None
-    return report if isinstance(report, dict) and isinstance(report.get("reason"), str) else None
+    reason = report.get("reason") if isinstance(report, dict) else None
+    return report if isinstance(reason, str) and _REASON.fullmatch(reason) else None
 
 
 def _pod_condition(pod: Manifest, kind: str) -> Manifest:
@@ -118,7 +142,15 @@ def _pod_condition(pod: Manifest, kind: str) -> Manifest:
     return next((c for c in conditions if c["type"] == kind), {})
 
 
-def _sentence(text: str | None) -> str:
-    """Return the text on one line, short enough for a condition."""
+def _last_words(text: str | None) -> str:
+    """Return the end of a log on one line: that is where a traceback says what was wrong."""
     line = " ".join((text or "").split())
-    return line if len(line) <= 300 else f"{line[:299]}…"
+    return _sentence(line if len(line) < MESSAGE_LIMIT else f"…{line[2 - MESSAGE_LIMIT :]}")
+
+
+def _sentence(text: str | None) -> str:
+    """Return the text on one line, short enough for a condition and ended like a sentence."""
+    line = " ".join((text or "").split())
+    if len(line) > MESSAGE_LIMIT:
+        return f"{line[: MESSAGE_LIMIT - 1]}…"
+    return line if line[-1:] in {"", ".", "!", "?"} else f"{line}."

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-_QUANTITY = re.compile(r"([+-]?[0-9.]+)([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGTPE])?")
+_QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGTPE])?")
 _SUFFIXES = {
     "": Decimal(1),
     **{suffix: Decimal(1000) ** power for power, suffix in enumerate(("n", "u", "m"), -3)},
     **{suffix: Decimal(1000) ** power for power, suffix in enumerate(("k", "M", "G", "T", "P", "E"), 1)},
     **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
 }
+_QUANTITIES = frozenset({"divisor"})
 _QUANTITY_MAPS = frozenset({"requests", "limits"})
 
 
@@ -25,8 +26,8 @@ def holds(live: Any, desired: Any) -> bool:
     List items that have a name are found by it, because admission webhooks may add items of their own
     (sidecars, tokens) anywhere; other lists are compared item by item.
     """
-    if _empty(desired):
-        return _empty(live)
+    if live is None or desired is None:
+        return _empty(live) and _empty(desired)
     if isinstance(desired, Mapping):
         return isinstance(live, Mapping) and all(
             _holds_field(key, live.get(key), value) for key, value in desired.items()
@@ -37,6 +38,8 @@ def holds(live: Any, desired: Any) -> bool:
 
 
 def _holds_field(key: str, live: Any, desired: Any) -> bool:
+    if key in _QUANTITIES and isinstance(live, str | int) and isinstance(desired, str | int):
+        return quantity(live) == quantity(desired)
     if key in _QUANTITY_MAPS and isinstance(live, Mapping) and isinstance(desired, Mapping):
         return live.keys() >= desired.keys() and all(
             quantity(live[name]) == quantity(amount) for name, amount in desired.items()

@@ -17,14 +17,13 @@ ChildKey = tuple[str, str]
 class Observed:
     """Every object that the plan depends on.
 
-    ``children`` are the objects that carry the owner's label, ``foreign`` the names that somebody
-    else's objects already hold, ``credentials`` the user's Secret named in the spec (None when it
-    is absent or not asked for), ``autoscaled`` whether a HorizontalPodAutoscaler owns the replicas.
+    ``children`` are the objects that carry the owner's label, ``credentials`` is the user's Secret
+    named in the spec (None when it is absent or not asked for), ``autoscaled`` tells whether a
+    HorizontalPodAutoscaler owns the replicas.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=dict)
     pods: tuple[Manifest, ...] = ()
-    foreign: frozenset[ChildKey] = frozenset()
     credentials: Manifest | None = None
     autoscaled: bool = False
 
@@ -71,17 +70,27 @@ class Deployment:
         """Return a counter of the status, such as ``readyReplicas``."""
         return dig(self.manifest, "status", field_name) or 0
 
+    @property
+    def observed(self) -> bool:
+        """Return whether the status is about the present spec; right after an apply it is about the one before."""
+        seen: int = dig(self.manifest, "status", "observedGeneration") or 0
+        return bool(seen >= self.manifest["metadata"]["generation"])
+
     def condition(self, kind: str) -> Manifest:
-        """Return the condition of a type, or an empty mapping."""
-        conditions = dig(self.manifest, "status", "conditions") or []
+        """Return the condition of a type, or an empty mapping where nobody has judged the present spec yet."""
+        conditions = (dig(self.manifest, "status", "conditions") or []) if self.observed else []
         return next((c for c in conditions if c["type"] == kind), {})
 
     @property
     def settled(self) -> bool:
         """Return whether every pod asked for is of the current template, and available, and no other is left."""
-        observed = dig(self.manifest, "status", "observedGeneration") or 0
-        counts = {self.count(f"{kind}eplicas") for kind in ("updatedR", "availableR", "r")}
-        return observed >= self.manifest["metadata"]["generation"] and counts == {self.replicas}
+        counts = {self.count(name) for name in ("updatedReplicas", "availableReplicas", "replicas")}
+        return self.observed and counts == {self.replicas}
+
+    @property
+    def completed(self) -> bool:
+        """Return whether the rollout to the current template came to its end once, whatever has happened since."""
+        return self.condition("Progressing").get("reason") == "NewReplicaSetAvailable"
 
     @property
     def deadline_exceeded(self) -> bool:

@@ -52,10 +52,14 @@ def status_of(owner: ModelDeployment, observed: Observed, problem: Cause | None,
 
 
 def transitions(owner: ModelDeployment, status: Manifest) -> tuple[Transition, ...]:
-    """Return what the new status changes of readiness or its reason: one transition, or none."""
+    """Return what the new status changes of readiness or its reason: one transition, or none.
+
+    That a new object is being rolled out is no news: everything starts so.
+    """
     before = find(owner.status.get("conditions", []), "Ready")
     after = find(status["conditions"], "Ready")
-    if (before.get("status"), before.get("reason")) == (after["status"], after["reason"]):
+    known = (before["status"], before["reason"]) if before else ("False", "RollingOut")
+    if known == (after["status"], after["reason"]):
         return ()
     calm = after["status"] == "True" or after["reason"] in CALM_REASONS
     return (Transition("Normal" if calm else "Warning", after["reason"], after["message"]),)

@@ -15,7 +15,7 @@ def judge(owner: ModelDeployment, revision: str, observed: Observed, problem: Ca
     live = observed.deployment(owner.name)
     available = live is not None and live.count("availableReplicas") > 0
     if problem:
-        message = problem.message + _still_serving(available)
+        message = _with_serving(problem.message, available)
         return Verdict(False, available, problem.stalled, problem.reason, message)
     if live is None:
         return Verdict(False, False, False, "Creating", f"Creating the objects of {owner.spec.model.label}.")
@@ -45,16 +45,31 @@ def _settled(owner: ModelDeployment, live: Deployment) -> Verdict:
 
 
 def _unsettled(live: Deployment, revision: str, observed: Observed, available: bool) -> Verdict:
-    pods = pods_of(revision, observed)
-    ready = sum(map(is_ready, pods))
-    progress = f"{ready} of {live.replicas} pods of revision {revision} are ready."
-    cause = _rejected(live) or diagnose(pods) or Cause("RollingOut", progress)
-    if live.deadline_exceeded and cause.reason == "RollingOut":
-        cause = Cause("ProgressDeadlineExceeded", f"The rollout makes no progress: {progress}")
-    stalled = live.deadline_exceeded or cause.stalled
-    complete_before = live.condition("Progressing").get("reason") == "NewReplicaSetAvailable"
-    serving = _still_serving(available and cause.reason != "RollingOut")
-    return Verdict(False, available, stalled, cause.reason, cause.message + serving, degraded=complete_before)
+    """Return the verdict on pods that are not all there: some are still to come, or some were lost.
+
+    A Deployment that is only scaled up looks like one that lost pods, so what is degraded needs a sign of trouble.
+    """
+    progress = _progress(live, revision, observed)
+    cause = _rejected(live) or diagnose(pods_of(revision, observed)) or _timed_out(live, progress)
+    if cause is None:
+        lost = live.completed and not available
+        return Verdict(False, available, False, "RollingOut", progress, degraded=lost)
+    stalled = cause.stalled or live.deadline_exceeded
+    message = _with_serving(cause.message, available)
+    return Verdict(False, available, stalled, cause.reason, message, degraded=live.completed)
+
+
+def _progress(live: Deployment, revision: str, observed: Observed) -> str:
+    ready = ready_count(revision, observed)
+    if ready < live.replicas:
+        return f"{ready} of {live.replicas} pods of revision {revision} are ready."
+    return f"Enough pods of revision {revision} are ready; they have to stay so, and the others to leave."
+
+
+def _timed_out(live: Deployment, progress: str) -> Cause | None:
+    if not live.deadline_exceeded:
+        return None
+    return Cause("ProgressDeadlineExceeded", f"The rollout makes no progress: {progress}", stalled=True)
 
 
 def _rejected(live: Deployment) -> Cause | None:
@@ -64,5 +79,6 @@ def _rejected(live: Deployment) -> Cause | None:
     return Cause("PodsRejected", f"The cluster refuses to create pods: {failure.get('message', '')}")
 
 
-def _still_serving(serving: bool) -> str:
-    return " The pods that are ready go on serving." if serving else ""
+def _with_serving(message: str, available: bool) -> str:
+    """Return the message and, where it is so, that it costs no requests: the first question of anyone on call."""
+    return f"{message.rstrip('.')}. The pods that are ready go on serving." if available else message

@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,19 +50,28 @@ class Credentials:
     async def authorization(self) -> str | None:
         """The value of the Authorization header, or None with a client certificate; may raise Unauthenticated."""
         await self.refresh()
-        value: str | None = await self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        return value
+        with _border():
+            value: str | None = await self.configuration.get_api_key_with_prefix(
+                "BearerToken", alias="authorization"
+            )
+            return value
 
     async def refresh(self) -> None:
         """Read again what may have changed."""
         async with self._loading:
             if time.monotonic() - self._loaded_at < RELOAD_S:
                 return
-            try:
+            with _border():
                 await self._load()
-            except (config.ConfigException, OSError) as error:
-                raise Unauthenticated(f"The credentials cannot be read: {error}") from error
             self._loaded_at = time.monotonic() if self._reloads else float("inf")
+
+    def tls(self) -> ssl.SSLContext:
+        """Whom to trust and which certificate to show; may raise Unauthenticated."""
+        # Like every Go client: the CA certificates of older clusters lack extensions that Python 3.13 insists on.
+        self.configuration.disable_strict_ssl_verification = True
+        with _border():
+            context: ssl.SSLContext = RESTClientObject(self.configuration).ssl_context
+            return context
 
     async def _load(self) -> None:
         if not self._reloads:
@@ -72,17 +84,24 @@ class Credentials:
         )
 
 
+@contextmanager
+def _border() -> Iterator[None]:
+    """Where the library's failures become ours; it lets through whatever a broken file makes Python raise."""
+    try:
+        yield
+    except Exception as error:
+        raise Unauthenticated(f"The credentials cannot be read: {error}") from error
+
+
 async def connect(kubeconfig: Path | None, context: str | None) -> KubeClient:
     """A client of the cluster; Unauthenticated when the credentials cannot be read. Nothing is sent yet."""
     credentials = Credentials(kubeconfig, context)
     await credentials.refresh()
     configuration = credentials.configuration
-    # Like every Go client: the CA certificates of older clusters lack extensions that Python 3.13 insists on.
-    configuration.disable_strict_ssl_verification = True
     return KubeClient(
         configuration.host,
         authorization=credentials.authorization,
-        tls=RESTClientObject(configuration).ssl_context,
+        tls=credentials.tls(),
         server_hostname=configuration.tls_server_name,
         proxy=configuration.proxy,
     )

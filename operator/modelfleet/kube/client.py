@@ -234,7 +234,7 @@ class KubeClient:
         )
         with _border(request):
             async with await self._open(request, self._watch_timeout) as response:
-                if response.status >= 400:
+                if response.status != 200:
                     wire.answer(request, response.status, response.headers, await response.read())
                 async for line in wire.lines(response.content.iter_any()):
                     yield WatchEvent(*wire.event(request, line))
@@ -272,7 +272,7 @@ def _border(request: Request) -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unreachable(f"{request}: {error or type(error).__name__}") from error
+        raise Unreachable(f"{request}: {str(error) or type(error).__name__}") from error
     except asyncio.CancelledError as error:
         # A task inside aiohttp was cancelled (kopf cancels whatever it finds when it ends), not the caller.
         task = asyncio.current_task()

@@ -66,7 +66,12 @@ class Recorder:
                 await self._write(name, event, count)
         except (ModelfleetError, TimeoutError) as error:
             tally.unwritten += count
-            logger.warning("The Event %s (%s) is not recorded: %s", event.reason, event.note, error)
+            logger.warning(
+                "The Event %s (%s) is not recorded: %s",
+                event.reason,
+                event.note,
+                str(error) or "no answer in time",
+            )
 
     def _tally(self, name: str) -> _Tally:
         tally = self._tallies.setdefault(name, _Tally())

@@ -2,7 +2,8 @@
 
 The leader stops its payload `renew_s` after its last renewal; the others wait `lease_s` from the moment they saw
 that renewal, by their own clocks. So there is `lease_s - renew_s` for the payload to end, whatever the wall clocks
-of the pods say. No task is made once the payload runs: kopf, as the payload, cancels all that it finds at its end.
+of the pods say. Nothing here needs a task that was made after the payload: kopf, as the payload, cancels whatever
+it finds at its end.
 """
 
 import asyncio
@@ -104,11 +105,12 @@ class Candidate:
 
     async def hold(self, work: asyncio.Future[None], stopping: asyncio.Future[Any]) -> None:
         """Renew until the payload ends, also while it takes its time to stop; LeaseLost when that fails."""
+        waiting = {work, stopping}
         while not work.done():
-            waiting = {work} if stopping.done() else {work, stopping}
             pause_s = min(self._timing.retry_s, self._time_to_renew_s())
             await asyncio.wait(waiting, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
             if stopping in waiting and stopping.done():
+                waiting.remove(stopping)
                 work.cancel()
             if not work.done():
                 await self._try(self._renew, self._time_to_renew_s())
@@ -117,18 +119,20 @@ class Candidate:
 
     async def release(self) -> None:
         """Free the Lease, if it is still ours, so that nobody has to wait for its end."""
-        await self._try(self._release, self._timing.retry_s)
+        await self._try(self._release, self._timing.renew_s)
 
     def _time_to_renew_s(self) -> float:
         return self._since + self._timing.renew_s - time.monotonic()
 
     async def _try(self, attempt: Callable[[], Awaitable[bool]], within_s: float) -> bool:
-        """One attempt that ends in time; whatever goes wrong, there is another one."""
+        """One attempt, ended early enough for another one, on another connection, to follow."""
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(min(within_s, self._timing.renew_s / 3)):
                 return await attempt()
         except (ModelfleetError, TimeoutError) as error:
-            logger.warning("%s and the Lease %s: %s", self._identity, self._name, error or "no answer in time")
+            logger.warning(
+                "%s and the Lease %s: %s", self._identity, self._name, str(error) or "no answer in time"
+            )
             return False
 
     async def _acquire(self) -> bool:

@@ -86,7 +86,7 @@ def deleting(path: str, *, uid: str) -> Request:
 def answer(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> Object:
     """The object in a successful answer; anything else raises the error that says what to do next."""
     parsed = _parse(body)
-    if status >= 400:
+    if not 200 <= status < 300:
         raise failure(request, status, parsed or {}, retry_after_s=_seconds(headers.get("Retry-After")))
     if parsed is None:
         raise Unavailable(f"{request}: the answer is not a Kubernetes object")
@@ -100,7 +100,8 @@ def failure(request: Request, code: int, status: Object, *, retry_after_s: float
         return _conflict(status, message)
     if code == 410:
         return Expired(message)
-    if code >= 500 or code in _RETRYABLE:
+    # A redirect, too, is somebody else's answer: of a proxy, or a sign-in page.
+    if not 400 <= code < 500 or code in _RETRYABLE:
         return _RETRYABLE.get(code, Unavailable)(message, retry_after_s=retry_after_s)
     refusal = _TERMINAL.get(code, Invalid)
     return refusal(status.get("reason") or refusal.__name__, message)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from modelfleet.core import names
 from modelfleet.core.api import ModelDeployment
 from modelfleet.core.children import child_key
+from modelfleet.core.errors import Conflict, Terminal
 from modelfleet.core.manifest import Manifest, dig
 from modelfleet.core.matching import holds
 from modelfleet.core.observed import Observed
 from modelfleet.core.plan import Plan
 from modelfleet.kube.client import KubeClient
-from modelfleet.reconcile.world import CHILD_RESOURCES, World
+from modelfleet.kube.wire import Object
+from modelfleet.reconcile.world import CHILD_RESOURCES, World, owner_of
 from modelfleet.render.renderer import render
+
+NEVER = "1"
+"""A resourceVersion that no object of a cluster with a history of its own can have."""
 
 
 async def execute(
@@ -22,7 +27,10 @@ async def execute(
         await _hand_over_replicas(client, owner, todo.hand_over_replicas)
     for view in todo.children:
         desired = render(view, owner)
-        if not _as_wanted(observed.children.get(child_key(view)), desired):
+        live = observed.children.get(child_key(view))
+        if live is None:
+            world.children[desired["kind"]].put(await _create(client, owner, desired))
+        elif not _as_wanted(live, desired):
             world.children[desired["kind"]].put(await client.apply(desired, field_manager=names.FIELD_MANAGER))
     for kind, name in todo.delete:
         live = world.children[kind].get(owner.namespace, name)
@@ -31,15 +39,34 @@ async def execute(
             world.children[kind].forget(live)
 
 
-def _as_wanted(live: Manifest | None, desired: Manifest) -> bool:
+async def _create(client: KubeClient, owner: ModelDeployment, desired: Object) -> Object:
+    """Apply an object that no cache knows, without ever taking over somebody else's of that name.
+
+    An apply with a resourceVersion that no object can have succeeds only where there is none: one request
+    in the ordinary case, where asking first would be two.
+    """
+    metadata = desired["metadata"]
+    try:
+        absent = {**desired, "metadata": {**metadata, "resourceVersion": NEVER}}
+        return await client.apply(absent, field_manager=names.FIELD_MANAGER)
+    except Conflict:
+        live = await client.get(CHILD_RESOURCES[desired["kind"]], owner.namespace, metadata["name"])
+    if live is not None and owner_of(live) != (owner.namespace, owner.name):
+        raise Terminal(
+            "NameConflict",
+            f"A {desired['kind']} {metadata['name']} that Modelfleet did not make exists in namespace "
+            f"{owner.namespace}. Delete or rename it, or give the ModelDeployment another name.",
+        )
+    return await client.apply(desired, field_manager=names.FIELD_MANAGER)
+
+
+def _as_wanted(live: Manifest, desired: Manifest) -> bool:
     """Return whether the live object was made from this very manifest, and nobody has changed its fields since.
 
     The digest notices what a newer manifest no longer says; the comparison notices what others have changed.
     """
     digest = dig(desired, "metadata", "annotations", names.APPLIED)
-    return (
-        live is not None and dig(live, "metadata", "annotations", names.APPLIED) == digest and holds(live, desired)
-    )
+    return dig(live, "metadata", "annotations", names.APPLIED) == digest and holds(live, desired)
 
 
 async def _hand_over_replicas(client: KubeClient, owner: ModelDeployment, replicas: int) -> None:

@@ -62,9 +62,7 @@ class Reconciler:
         except Conflict:
             raise
         except Terminal as refusal:
-            return observed, Cause(
-                refusal.reason, f"The cluster refuses an object: {refusal.message}", stalled=True
-            )
+            return observed, Cause(refusal.reason, refusal.message, stalled=True)
         except ModelfleetError as error:
             await self._report(owner, observed, Cause("ApplyFailed", f"Trying again after an error: {error}"))
             raise

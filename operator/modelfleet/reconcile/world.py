@@ -131,7 +131,7 @@ def _trim_pod(pod: Object) -> Object:
     kept = ("name", "namespace", "uid", "resourceVersion", "labels", "deletionTimestamp")
     metadata = {key: pod["metadata"][key] for key in kept if key in pod["metadata"]}
     status = pod.get("status", {})
-    fields = ("conditions", "initContainerStatuses", "containerStatuses")
+    fields = ("phase", "conditions", "initContainerStatuses", "containerStatuses")
     return {"metadata": metadata, "status": {key: status[key] for key in fields if key in status}}
 
 
