@@ -14,7 +14,7 @@ help: ## Show this list
 
 .PHONY: demo
 demo: $(VENV) ## From nothing to a served model, then a new version under load
-	$(PYTHON) -m demo --name $(NAME) --context "$(CONTEXT)" --registry "$(REGISTRY)"
+	$(PYTHON) -m samples.demo --name $(NAME)
 
 .PHONY: demo-clean
 demo-clean: ## Remove the demo's cluster and everything in it

@@ -2,9 +2,9 @@
 
 import json
 
+from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
 from tests.support.modeldeployments import Manifest, read_all
-from tests.support.eventually import eventually
 
 LONG_AGO = "2026-01-01T00:00:00Z"
 FETCHED = {"reason": "Fetched", "sha256": "ab" * 32, "bytes": 1000, "files": 1}

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from tests.support.kubectl import Kubectl
 from tests.support.eventually import eventually
+from tests.support.kubectl import Kubectl
 
 Manifest = dict[str, Any]
 URI = "https://demo.blob.core.windows.net/models/claims/1/"

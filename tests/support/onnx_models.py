@@ -110,14 +110,13 @@ def long_to_load(nodes: int = 20_000) -> onnx.ModelProto:
 
 def slow() -> onnx.ModelProto:
     """Multiplies matrices `turns` INT64 [1] times (about 1 ms each) and then gives `done`, a number."""
-    turn, go_on = ("turn", "INT64", []), ("go_on", "BOOL", [])
     body = helper.make_graph(
         [
             helper.make_node("Identity", ["go_on"], ["go_on_out"]),
             helper.make_node("MatMul", ["state", "state"], ["state_out"]),
         ],
         "turn",
-        [_value(*turn), _value(*go_on), _value("state", "FP32", [256, 256])],
+        [_value("turn", "INT64", []), _value("go_on", "BOOL", []), _value("state", "FP32", [256, 256])],
         [_value("go_on_out", "BOOL", []), _value("state_out", "FP32", [256, 256])],
     )
     nodes = [

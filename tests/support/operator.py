@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.kubectl import Kubectl
 from tests.support.eventually import eventually
+from tests.support.kubectl import Kubectl
 
 SYSTEM = "modelfleet-system"
 SERVICE_ACCOUNT = "modelfleet-operator"

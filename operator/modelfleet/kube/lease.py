@@ -21,6 +21,9 @@ from modelfleet.kube.wire import Object, micro_time
 
 logger = logging.getLogger(__name__)
 
+# What the event loop takes to carry out a cancellation.
+GRACE_S = 0.1
+
 
 class LeaseLost(ModelfleetError):
     """We may no longer lead. The payload was cancelled; the process should end, in case that did not stop it."""
@@ -65,7 +68,7 @@ async def _lead(candidate: "Candidate", work: asyncio.Future[None], stopping: as
     finally:
         # However we got here: the Lease is freed only when the payload has ended, or else runs out by itself.
         work.cancel()
-        await asyncio.wait({work}, timeout=candidate.left_s())
+        await asyncio.wait({work}, timeout=candidate.left_s() + GRACE_S)
         if work.done():
             await candidate.release()
         else:

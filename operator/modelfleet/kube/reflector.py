@@ -38,7 +38,8 @@ def without_managed_fields(body: Object) -> Object:
 class Cache:
     """The newest known version of each object, by name and by an index.
 
-    What is returned is shared: never change it. Changes are told as `on_change(object, deleted)`.
+    What is returned is shared: never change it. Changes are told as `on_change(object, deleted)`. All three
+    functions get objects as `trim` leaves them, except `trim` itself, which must not change what it is given.
     """
 
     def __init__(

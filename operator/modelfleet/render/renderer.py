@@ -28,14 +28,9 @@ _UNSAFE = re.compile(r"[^\x20-\x7e]")
 
 
 def _node(value: object) -> object:
-    """Return a template value as one YAML node.
-
-    Floats are refused: YAML 1.1 reads ``1e-05`` back as a string, and no Kubernetes field takes one.
-    """
+    """Return a template value as one YAML node."""
     if isinstance(value, jinja2.Undefined):
         return value  # StrictUndefined raises by itself, naming the missing field
-    if isinstance(value, float):
-        raise TypeError(f"a manifest holds no floats: {value!r}")
     return _UNSAFE.sub(_escape, json.dumps(value, ensure_ascii=False))
 
 
@@ -101,8 +96,13 @@ def _fill(template: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return manifest
 
 
+def _refuse(number: str) -> float:
+    """Refuse floats: YAML 1.1 reads ``1e-05`` back as a string, and no Kubernetes field takes one."""
+    raise TypeError(f"a manifest holds no floats: {number}")
+
+
 @lru_cache(maxsize=4096)
 def _fill_cached(template: str, values: str) -> str:
     """Return the manifest as JSON; cached, because most reconciles find the views that they found before."""
-    text = _TEMPLATES.get_template(f"{template}.yaml.j2").render(json.loads(values))
+    text = _TEMPLATES.get_template(f"{template}.yaml.j2").render(json.loads(values, parse_float=_refuse))
     return json.dumps(yaml.load(text, _LOADER))  # noqa: S506  a safe loader

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import kopf
+from kopf._core.engines.peering import Identity  # a plain string by another name; kopf does not export it
 
 from modelfleet.core import names
 from modelfleet.kube.auth import connection
@@ -31,6 +32,7 @@ async def watch(world: World, settings: Settings, stop: asyncio.Event, end: Call
     await kopf.operator(
         registry=_registry(world, settings, end),
         settings=_kopf_settings(),
+        identity=Identity(settings.pod_name),  # kopf would look for a user name, which a container's user lacks
         standalone=True,
         clusterwide=True,
         stop_flag=stop,

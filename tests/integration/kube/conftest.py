@@ -67,7 +67,7 @@ async def kind(kube: KubeClient) -> AsyncIterator[Resource]:
     await kube._send(Request("POST", DEFINITIONS, body=definition))
     resource = Resource("test.example/v1", name.capitalize(), f"{name}s")
     async with asyncio.timeout(15):
-        while not await is_served(kube, resource):  # noqa: ASYNC110 - nobody announces it
+        while not await is_served(kube, resource):
             await asyncio.sleep(0.02)
     yield resource
     await kube._send(Request("DELETE", f"{DEFINITIONS}/{name}s.test.example"))

@@ -17,7 +17,15 @@ from modelfleet.core.errors import (
     Unreachable,
 )
 from modelfleet.kube import auth
-from modelfleet.kube.client import CONFIG_MAPS, DEPLOYMENTS, PODS, SERVICE_ACCOUNTS, KubeClient, Resource
+from modelfleet.kube.client import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    MODEL_DEPLOYMENTS,
+    PODS,
+    SERVICE_ACCOUNTS,
+    KubeClient,
+    Resource,
+)
 from modelfleet.kube.wire import Request
 from tests.integration.kube.conftest import through
 from tests.integration.kube.gate import Gate
@@ -42,6 +50,16 @@ def deployment(namespace: str, replicas: int = 1) -> dict[str, Any]:
     }
 
 
+def model_deployment(namespace: str) -> dict[str, Any]:
+    """An object that no controller of the cluster touches."""
+    return {
+        "apiVersion": MODEL_DEPLOYMENTS.api_version,
+        "kind": MODEL_DEPLOYMENTS.kind,
+        "metadata": {"namespace": namespace, "name": "claims"},
+        "spec": {"model": {"name": "claims", "uri": "https://acct.blob.core.windows.net/models/claims/3/"}},
+    }
+
+
 async def test_what_is_applied_is_there(kube: KubeClient, namespace: str) -> None:
     applied = await kube.apply(config_map(namespace, "a"), field_manager=MANAGER)
     assert await kube.get(CONFIG_MAPS, namespace, "a") == applied
@@ -49,8 +67,16 @@ async def test_what_is_applied_is_there(kube: KubeClient, namespace: str) -> Non
 
 
 async def test_applying_the_same_again_changes_nothing(kube: KubeClient, namespace: str) -> None:
-    first = await kube.apply(deployment(namespace), field_manager=MANAGER)
-    second = await kube.apply(deployment(namespace), field_manager=MANAGER)
+    # Of a kind with defaults, but without a controller that would write to it meanwhile.
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"namespace": namespace, "name": "a"},
+        "spec": {"podSelector": {"matchLabels": {"app": "a"}}, "ingress": [{"ports": [{"port": 80}]}]},
+    }
+    first = await kube.apply(policy, field_manager=MANAGER)
+    assert first["spec"]["ingress"][0]["ports"] == [{"port": 80, "protocol": "TCP"}]
+    second = await kube.apply(policy, field_manager=MANAGER)
     assert first["metadata"]["resourceVersion"] == second["metadata"]["resourceVersion"]
 
 
@@ -88,12 +114,13 @@ async def test_replacing_what_has_changed_is_a_conflict(kube: KubeClient, namesp
 
 
 async def test_a_status_is_written_alone_and_only_over_what_was_read(kube: KubeClient, namespace: str) -> None:
-    first = await kube.create(deployment(namespace))
-    wanted = first | {"status": {"observedGeneration": 1, "replicas": 1}, "spec": first["spec"] | {"replicas": 9}}
-    second = await kube.replace_status(wanted)
-    assert (second["status"]["replicas"], second["spec"]["replicas"]) == (1, 1)
-    with pytest.raises(Conflict):
-        await kube.replace_status(first | {"status": {"replicas": 3}})
+    first = await kube.create(model_deployment(namespace))
+    status = {"observedGeneration": 1, "replicas": 1}
+    second = await kube.replace_status(first | {"status": status, "spec": first["spec"] | {"replicas": 9}})
+    assert second["status"]["observedGeneration"] == 1
+    assert second["spec"] == first["spec"]
+    with pytest.raises(Conflict, match="the object has been modified"):
+        await kube.replace_status(first | {"status": status | {"replicas": 3}})
 
 
 async def test_a_list_is_complete_in_however_many_chunks(kube: KubeClient, namespace: str) -> None:

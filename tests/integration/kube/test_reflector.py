@@ -95,20 +95,34 @@ async def test_an_object_that_loses_its_label_is_gone(kube: KubeClient, namespac
         assert told[-1] == ("a", True)
 
 
-async def test_own_writes_are_read_at_once_and_are_no_news(kube: KubeClient, namespace: str, told: Told) -> None:
-    async with reflecting(kube, namespace, told) as reflector:
+async def test_own_writes_are_read_at_once_and_are_no_news(
+    kube: KubeClient, gated: KubeClient, gate: Gate, namespace: str, told: Told
+) -> None:
+    async with reflecting(gated, namespace, told) as reflector:
+        # The answer to a write comes before the event about it.
+        gate.moving.clear()
         written = await apply(kube, namespace, "mine")
         reflector.put(written)
         assert value_of(reflector, namespace, "mine") == "v"
         assert "managedFields" not in (reflector.get(namespace, "mine") or {})["metadata"]
         await apply(kube, namespace, "other")
-        await until(lambda: ("other", False) in told)
+        gate.moving.set()
+        await until(lambda: told == [("other", False)])
+
+
+async def test_own_deletions_are_seen_at_once_and_are_no_news(
+    kube: KubeClient, gated: KubeClient, gate: Gate, namespace: str, told: Told
+) -> None:
+    written = await apply(kube, namespace, "mine")
+    async with reflecting(gated, namespace, told) as reflector:
+        gate.moving.clear()
         await delete(kube, written)
         reflector.forget(written)
         assert reflector.get(namespace, "mine") is None
-        await apply(kube, namespace, "last")
-        await until(lambda: ("last", False) in told)
-        assert told == [("other", False), ("last", False)]
+        await apply(kube, namespace, "other")
+        gate.moving.set()
+        await until(lambda: ("other", False) in told)
+        assert told == [("mine", False), ("other", False)]
 
 
 async def test_an_outage_is_caught_up_with(

@@ -56,7 +56,9 @@ class Load:
 
 async def test_no_request_is_lost_while_it_drains_under_load(server: ServerProcess) -> None:
     load = Load(server.url)
-    clients = [asyncio.create_task(load.client(keep_alive, 0.01)) for keep_alive in (True, False) for _ in range(8)]
+    clients = [
+        asyncio.create_task(load.client(keep_alive, 0.01)) for keep_alive in (True, False) for _ in range(8)
+    ]
     clients += [asyncio.create_task(load.client(keep_alive=True, pause_s=0.7)) for _ in range(4)]
     await until(lambda: load.answered > 50)
     server.process.terminate()
@@ -116,5 +118,3 @@ def test_it_can_be_stopped_while_it_loads(tmp_path: Path) -> None:
     with serving("--model", f"m={path}", until_ready=False) as server:
         server.process.terminate()
         assert server.process.wait(10) == 0
-
-

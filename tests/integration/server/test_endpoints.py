@@ -46,7 +46,7 @@ def test_score_explains_itself(server: ServerProcess) -> None:
     usage = server.client.get("/score?model_name=text").json()
     assert usage["inputs"] == [{"name": "x", "datatype": "BYTES", "shape": [-1, 1]}]
     assert server.client.post("/score?model_name=text", json=usage["example"]).status_code == 200
-    assert [model["model_name"] for model in server.client.get("/score").json()["models"]][0] == "double"
+    assert server.client.get("/score").json()["models"][0]["model_name"] == "double"
 
 
 def test_versions_are_addressed_by_path_and_the_last_one_given_is_the_default(server: ServerProcess) -> None:
@@ -90,7 +90,9 @@ def test_the_content_type_does_not_matter(server: ServerProcess) -> None:
 
 
 def test_a_compressed_body_is_refused_with_a_sentence(server: ServerProcess) -> None:
-    answer = server.client.post("/score?model_name=text", content=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+    answer = server.client.post(
+        "/score?model_name=text", content=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}
+    )
     assert (answer.status_code, "gzip" in answer.json()["error"]) == (400, True)
 
 

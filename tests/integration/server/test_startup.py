@@ -40,7 +40,9 @@ def test_it_is_alive_but_not_ready_while_its_model_loads(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"not a model", None])
-def test_a_model_that_cannot_be_loaded_ends_the_server_with_the_reason(tmp_path: Path, content: bytes | None) -> None:
+def test_a_model_that_cannot_be_loaded_ends_the_server_with_the_reason(
+    tmp_path: Path, content: bytes | None
+) -> None:
     model, termination_log = tmp_path / "m.onnx", tmp_path / "termination-log"
     termination_log.touch()
     if content:
@@ -55,6 +57,22 @@ def test_a_model_that_cannot_be_loaded_ends_the_server_with_the_reason(tmp_path:
     assert reason["reason"] == "ModelInvalid"
     assert str(model) in reason["message"]
     assert json.loads(ended.stdout.splitlines()[-1])["message"] == reason["message"]
+
+
+def test_nothing_is_written_and_nothing_said_beside_the_log(tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry would leave a device ID in the home folder, or a complaint that it cannot."""
+    path, home = saved(onnx_models.double(["N"]), tmp_path / "m.onnx"), tmp_path / "home"
+    home.mkdir()
+    command = [sys.executable, "-m", "modelserver", f"--model=m={path}", "--host=127.0.0.1", "--port=0"]
+    environment = {"PYTHONPATH": str(SERVER), "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout
+        while b'"ready"' not in process.stdout.readline():
+            pass
+        process.terminate()
+        assert process.stderr
+        assert process.stderr.read() == b""
+    assert list(home.iterdir()) == []
 
 
 def test_a_warm_up_that_fails_is_only_a_warning(tmp_path: Path) -> None:

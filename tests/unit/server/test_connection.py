@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from modelserver.http.connection import Answer
 
+
 @pytest.fixture(scope="module")
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+def event_loop_policy() -> uvloop.EventLoopPolicy:
     """The loop that the server runs on."""
     return uvloop.EventLoopPolicy()
 
@@ -202,7 +203,9 @@ async def test_an_idle_connection_is_closed_after_its_time() -> None:
 
 
 @pytest.mark.usefixtures("quick_ticks")
-@pytest.mark.parametrize("beginning", [b"G", get("/")[:-2], b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"])
+@pytest.mark.parametrize(
+    "beginning", [b"G", get("/")[:-2], b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"]
+)
 async def test_a_request_that_does_not_arrive_in_time_is_refused(beginning: bytes) -> None:
     async with listening(limits=Limits(request_s=0.1)) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

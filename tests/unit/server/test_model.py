@@ -48,7 +48,9 @@ def test_a_model_whose_weights_are_in_a_file_beside_it_runs(tmp_path: Path) -> N
     ("content", "sentence"),
     [(None, "no .onnx file"), (b"", "cannot be loaded"), (b"<html>not a model</html>", "cannot be loaded")],
 )
-def test_what_is_no_model_is_refused_with_name_and_path(tmp_path: Path, content: bytes | None, sentence: str) -> None:
+def test_what_is_no_model_is_refused_with_name_and_path(
+    tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
     if content is not None:
         (tmp_path / "model.onnx").write_bytes(content)
     with pytest.raises(ModelInvalid, match=sentence) as refused:

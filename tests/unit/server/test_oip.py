@@ -29,7 +29,9 @@ def ask(model: Model, body: object, headers: dict[bytes, bytes] | None = None) -
     return orjson.loads(inference.answer(model.run(inference.feed, inference.outputs)))
 
 
-def tensor(data: object = (1, 2), shape: object = (1, 2), datatype: object = "FP32", name: str = "x") -> dict[str, Any]:
+def tensor(
+    data: object = (1, 2), shape: object = (1, 2), datatype: object = "FP32", name: str = "x"
+) -> dict[str, Any]:
     return {"name": name, "shape": shape, "datatype": datatype, "data": data}
 
 
