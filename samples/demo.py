@@ -57,6 +57,8 @@ class Story:
 
     def deploy(self) -> None:
         """kubectl apply -f manifests/samples/claims.yaml"""
+        # Pods of an earlier run would go on with that run's images, however often it is applied.
+        self.kubectl("delete", "-f", str(SAMPLE), "--ignore-not-found")
         self.kubectl("apply", "-f", str(SAMPLE))
         self.kubectl("wait", "--for=condition=Ready", "mfd/claims", "--timeout=180s")
         print(self.kubectl("get", "mfd", "claims"), end="")
@@ -77,10 +79,14 @@ class Story:
             sys.exit("Requests failed, which must not be.")
 
     def roll_to_version_2(self) -> None:
-        """Do what a person would who edits the two lines of the YAML and applies it again."""
+        """Do what a person would who edits the YAML and applies it again; return when no old pod is left."""
+        before = self.kubectl("get", "mfd", "claims", "-o", "jsonpath={.status.revision}")
         text = SAMPLE.read_text().replace('version: "1"', 'version: "2"').replace("/claims/1/", "/claims/2/")
         self.kubectl("apply", "-f", "-", stdin=text)
         self.kubectl("wait", "--for=condition=Ready", "mfd/claims", "--timeout=180s")
+        # Connections that are kept alive stay with an old pod until it has drained.
+        old = f"--selector=modelfleet.dev/revision={before}"
+        self.kubectl("wait", "--for=delete", "pods", old, "--timeout=90s")
 
     def url(self) -> str:
         """Return the address of the Service, which this machine reaches like a node."""
@@ -135,7 +141,9 @@ def main() -> None:
 
 def run(*command: str, stdin: str | None = None) -> str:
     """Return what a command prints; where it fails, end with its own words, which it has printed already."""
-    finished = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, check=False)
+    finished = subprocess.run(  # noqa: S603  the demo's own commands
+        command, input=stdin, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, check=False
+    )
     if finished.returncode:
         sys.exit(f"{finished.stdout}{' '.join(command)} ended with {finished.returncode}.")
     return finished.stdout

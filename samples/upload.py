@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from azure.core.exceptions import ResourceExistsError
@@ -17,10 +18,8 @@ def upload(connection_string: str, folder: Path, container: str) -> int:
     """Copy every file below the folder into a container that anybody may read; return how many there were."""
     with BlobServiceClient.from_connection_string(connection_string) as service:
         target = service.get_container_client(container)
-        try:
+        with suppress(ResourceExistsError):  # a second run writes the same files again
             target.create_container(public_access=PublicAccess.CONTAINER)
-        except ResourceExistsError:
-            pass  # a second run writes the same files again
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         for path in files:
             target.upload_blob(path.relative_to(folder).as_posix(), path.read_bytes(), overwrite=True)

@@ -1,0 +1,30 @@
+"""`python -m modelserver`: see `--help`."""
+
+import logging
+import os
+import sys
+
+import uvloop
+
+from modelserver import logs, settings
+from modelserver.server import serve
+
+
+def main() -> None:
+    """Serves until told to stop, and never returns.
+
+    Exit codes: 0 stopped and drained, 1 a defect or a port that is taken, 2 a mistake in the arguments, 3 a model
+    that cannot be loaded (the termination log says which and why), 143 stopped at once by a second signal.
+    """
+    wanted = settings.parse(sys.argv[1:])
+    logs.configure()
+    try:
+        code = uvloop.run(serve(wanted))
+    except OSError as error:
+        logging.getLogger(__name__).critical("cannot listen on port %s: %s", wanted.port, error)
+        code = 1
+    sys.stdout.flush()
+    os._exit(code)  # a run that outlived its timeout must not hold up the end
+
+
+main()

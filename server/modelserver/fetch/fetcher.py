@@ -1,0 +1,128 @@
+"""Fetching a model: find its files, copy what is missing, verify all of it, publish."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from modelserver.fetch.errors import ChecksumMismatch, StorageError, StorageUnreachable, VolumeFull
+from modelserver.fetch.volume import StoredFile, Volume, blocks, manifest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from modelserver.fetch.errors import FetchError
+    from modelserver.fetch.source import Found, RemoteFile, Source
+    from modelserver.fetch.volume import Manifest
+
+log = logging.getLogger(__name__)
+
+TRANSIENT = (StorageUnreachable, StorageError)
+# Long enough for a hiccup; a longer outage is for the kubelet to wait out, and for people to see.
+PATIENCE_S = 10.0
+FIRST_PAUSE_S = 0.2
+REPORT_EVERY_S = 10.0
+
+
+def fetch(source: Callable[[], Source], uri: str, folder: Path, sha256: str | None) -> Manifest:
+    """Makes `folder` the model at `uri` and returns its manifest. What is there already, complete and verified, is
+    left alone: storage is not even asked, and `source` not opened.
+
+    Raises FetchError; whatever had arrived by then is continued by the next call.
+    """
+    volume = Volume(folder)
+    with _disk_errors(folder):
+        manifest = volume.published(uri)
+        if manifest and sha256 in (None, manifest.sha256):
+            return manifest
+        return _fetch(source(), uri, volume, sha256)
+
+
+def _fetch(source: Source, uri: str, volume: Volume, sha256: str | None) -> Manifest:
+    found = _find(source)
+    log.info("fetching", extra={"uri": uri, "files": len(found.files), "bytes": found.size})
+    volume.pin(found.files)
+    stored = [_copy(source, file, volume.staged(file.path)) for file in found.files]
+    manifest = manifest_of(uri, stored, is_folder=found.is_folder)
+    if sha256 not in (None, manifest.sha256):
+        volume.discard()
+        raise ChecksumMismatch(f"the sha256 of {uri} is {manifest.sha256}, but {sha256} was expected")
+    volume.publish(manifest)
+    return manifest
+
+
+def _find(source: Source) -> Found:
+    patience = _Patience()
+    while True:
+        try:
+            return source.find()
+        except TRANSIENT as error:
+            patience.spend(error)
+
+
+def _copy(source: Source, file: RemoteFile, path: Path) -> StoredFile:
+    """Appends to `path` what it lacks of `file`."""
+    digest = hashlib.sha256()
+    for block in blocks(path):
+        digest.update(block)
+    with path.open("ab") as staged:
+        reported = time.monotonic()
+        for piece in _pieces(source, file, staged.tell()):
+            staged.write(piece)
+            staged.flush()  # what has arrived is not to be fetched again, however this process ends
+            digest.update(piece)
+            if time.monotonic() > reported + REPORT_EVERY_S:
+                reported = time.monotonic()
+                log.info("fetching", extra={"file": file.path, "bytes": staged.tell(), "of": file.size})
+        size = staged.tell()
+        os.fsync(staged.fileno())
+    if size != file.size:
+        path.unlink()
+        raise StorageError(f"storage gave {size} bytes of {file.path}, which has {file.size}")
+    return StoredFile(file.path, size, digest.hexdigest())
+
+
+def _pieces(source: Source, file: RemoteFile, offset: int) -> Iterator[bytes]:
+    """The rest of `file`, through any number of interruptions, as long as each is short."""
+    patience = _Patience()
+    while offset < file.size:
+        try:
+            for piece in source.read(file, offset):
+                patience = _Patience()
+                offset += len(piece)
+                yield piece
+            return
+        except TRANSIENT as error:
+            patience.spend(error)
+
+
+class _Patience:
+    """Pauses between attempts, ever longer ones, until it is used up."""
+
+    def __init__(self) -> None:
+        self._end = time.monotonic() + PATIENCE_S
+        self._pause_s = FIRST_PAUSE_S
+
+    def spend(self, error: FetchError) -> None:
+        """Waits a little. Raises `error` when that would be too long in all."""
+        if time.monotonic() + self._pause_s > self._end:
+            raise error
+        log.warning("trying again: %s", error, extra={"reason": error.reason})
+        time.sleep(self._pause_s)
+        self._pause_s *= 2
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise VolumeFull(f"the volume of {folder} has no space left for the model") from None
+        raise StorageError(f"the volume of {folder} cannot be used: {error.strerror}") from error

@@ -1,0 +1,168 @@
+"""One connection: its requests are answered one after the other, in their order, and it ends without losing one.
+
+A connection is never closed on a client that may still be sending: it is half-closed and read empty first. Unread
+bytes would make the kernel reset it, and the client might lose an answer that it had not read yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Protocol, cast
+
+from modelserver.http.message import Request, Response, head
+from modelserver.http.reader import Exchange, Limits, Reader
+from modelserver.http.sockets import has_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Answer = Callable[[Request], Response | asyncio.Future[Response]]
+
+
+class Host(Protocol):
+    """What a connection needs to know of the listener that it belongs to."""
+
+    limits: Limits
+    draining: bool
+    date: str
+
+    def answer(self, request: Request) -> Response | asyncio.Future[Response]:
+        """The response to `request`, now or later; never raises."""
+
+    def join(self, connection: Connection) -> None:
+        """Counts `connection` in, to be expired when its time is up."""
+
+    def leave(self, connection: Connection) -> None:
+        """Counts `connection` out."""
+
+
+class Connection(asyncio.Protocol):
+    """The protocol object of one connection."""
+
+    def __init__(self, host: Host, clock: Callable[[], float]) -> None:
+        self._host = host
+        self._clock = clock
+        self._since = clock()  # when the present state (idle, reading, answering, lingering) began
+        self._reader = Reader(host.limits)
+        self._waiting: deque[Exchange] = deque()
+        self._current: Exchange | None = None
+        self._transport: asyncio.Transport
+        self._eof = False  # the client will send no more
+        self._ended = False  # nothing that still arrives will be answered
+        self._lingering = False  # half-closed, waiting for the client to close
+        self._writable = True
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Joins the listener's connections."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._host.join(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Leaves the listener's connections; an answer that is still being made is dropped when it comes."""
+        self._ended = True
+        self._current = None
+        self._waiting.clear()
+        self._host.leave(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Reads `data` and answers the requests that it completes."""
+        if self._ended:
+            return
+        was_reading = self._reader.reading
+        self._waiting.extend(self._reader.feed(data))
+        if self._reader.reading and not was_reading and not self._current:
+            self._since = self._clock()
+        self._ended = bool(self._waiting) and not self._waiting[-1].keep_alive
+        self._advance()
+        if self._reader.awaited and not self._current:
+            self._reader.awaited = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def eof_received(self) -> bool:
+        """Keeps the transport open while there is still something to answer."""
+        self._eof = self._ended = True
+        return self._current is not None or bool(self._waiting)
+
+    def pause_writing(self) -> None:
+        """The client reads slower than it asks: no further request is answered."""
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self._writable = True
+        self._advance()
+
+    # What the listener calls
+
+    def expire(self, now: float, idle_s: float) -> None:
+        """Ends the connection if it has been in its present state for too long at `now`."""
+        limits, age = self._host.limits, now - self._since
+        if self._lingering:
+            if age > limits.linger_s:
+                self._transport.abort()
+        elif self._current:
+            if age > limits.request_s:
+                self._give_up(503, f"there was no answer within {limits.request_s:g} s")
+        elif self._reader.reading:
+            if age > limits.request_s:
+                self._give_up(408, f"the request did not arrive within {limits.request_s:g} s")
+        elif age > idle_s and not has_data(self._transport.get_extra_info("socket").fileno()):
+            self._hang_up()
+
+    # How it answers
+
+    def _advance(self) -> None:
+        """Answers waiting requests until one has to be waited for."""
+        while self._waiting and not self._current and self._writable:
+            exchange = self._current = self._waiting.popleft()
+            self._since = self._clock()
+            message = exchange.message
+            answer = message if isinstance(message, Response) else self._host.answer(message)
+            if isinstance(answer, Response):
+                self._write(answer, exchange)
+            else:
+                answer.add_done_callback(self._answered)
+        self._pause_or_resume()
+
+    def _answered(self, future: asyncio.Future[Response]) -> None:
+        if self._current:
+            self._write(future.result(), self._current)
+            self._advance()
+
+    def _write(self, response: Response, exchange: Exchange) -> None:
+        self._current = None
+        self._since = self._clock()
+        ending = self._ended or self._host.draining
+        last = not exchange.keep_alive or (ending and not self._waiting)
+        body = b"" if exchange.is_head else response.body
+        self._transport.writelines([head(response, self._host.date, close=last), body])
+        if last:
+            self._hang_up()
+
+    def _pause_or_resume(self) -> None:
+        """While requests wait, the rest stays in the kernel, and slows the client."""
+        if self._transport.is_closing():
+            return
+        if self._waiting:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _give_up(self, status: int, sentence: str) -> None:
+        response = Response.error(status, sentence)
+        self._waiting.clear()
+        self._write(response, Exchange(response, keep_alive=False))
+
+    def _hang_up(self) -> None:
+        """Closes our half; the client's end of stream, or `linger_s`, closes the rest."""
+        self._ended = self._lingering = True
+        self._waiting.clear()
+        self._since = self._clock()
+        if self._eof:
+            self._transport.close()
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._transport.write_eof()
