@@ -33,6 +33,7 @@ class Azurite:
     """A running storage account called `demo`."""
 
     port: int
+    certificate: Path | None = None
 
     def create_container(self, name: str, *, is_public: bool = False) -> None:
         """Makes an empty container; anybody may read a public one."""
@@ -66,28 +67,42 @@ class Azurite:
         length = str(len(content)) if content else ""
         text = "\n".join([method, "", "", length, *[""] * 8, ours + resource])
         headers |= {"Authorization": f"SharedKey {ACCOUNT}:{_signature(text)}", "Host": f"{ACCOUNT}.blob.test"}
-        url = f"http://127.0.0.1:{self.port}{path}"
-        with httpx.Client(trust_env=False, timeout=30) as client:
+        url = f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}{path}"
+        with httpx.Client(trust_env=False, timeout=30, verify=False) as client:
             client.request(method, url, params=query, headers=headers, content=content).raise_for_status()
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Azurite]:
-    """An Azurite that keeps its blobs in `folder`, ended when the block ends."""
+def running(folder: Path, *, tls: bool = False) -> Iterator[Azurite]:
+    """An Azurite that keeps its blobs in `folder`, ended when the block ends.
+
+    With `tls` it speaks https, for the host demo.blob.test, and takes tokens of Microsoft Entra ID (unsigned ones too).
+    """
     port = _free_port()
+    certificate = _certificate(folder) if tls else None
     command = ["node", str(storage.program()), "--blobPort", str(port), "--location", str(folder)]
     flags = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+    if certificate:
+        flags += ["--cert", str(certificate), "--key", str(certificate.with_suffix(".key")), "--oauth", "basic"]
     environment = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"}
     with subprocess.Popen([*command, *flags], env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             wait_until(lambda: _answers(port), seconds=60)
-            yield Azurite(port)
+            yield Azurite(port, certificate)
         finally:
             process.kill()  # a polite end would wait for every connection
 
 
 def _signature(text: str) -> str:
     return base64.b64encode(hmac.digest(base64.b64decode(KEY), text.encode(), hashlib.sha256)).decode()
+
+
+def _certificate(folder: Path) -> Path:
+    path = folder / "storage.crt"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-subj", "/CN=storage", "-addext", f"subjectAltName=DNS:{ACCOUNT}.blob.test", "-days", "1"]
+    subprocess.run([*command, "-keyout", path.with_suffix(".key"), "-out", path], check=True, capture_output=True)
+    return path
 
 
 def _answers(port: int) -> bool:

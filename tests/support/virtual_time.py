@@ -31,9 +31,13 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, however many (virtual) hours it takes."""
+    """Run to the end, however many (virtual) hours it takes; a timer whose callback raised fails it."""
+    failures: list[dict[str, Any]] = []
     with asyncio.Runner(loop_factory=_Loop) as runner:
-        return runner.run(work)
+        runner.get_loop().set_exception_handler(lambda _, failure: failures.append(failure))
+        result = runner.run(work)
+    assert not failures
+    return result
 
 
 def now() -> float:

@@ -80,5 +80,6 @@ def _rejected(live: Deployment) -> Cause | None:
 
 
 def _with_serving(message: str, available: bool) -> str:
-    """Return the message and, where it is so, that it costs no requests: the first question of anyone on call."""
-    return f"{message.rstrip('.')}. The pods that are ready go on serving." if available else message
+    """Return whole sentences, the last of which answers the first question of anyone on call."""
+    sentence = message if message.endswith((".", "!", "?", "…")) else f"{message}."
+    return f"{sentence} The pods that are ready go on serving." if available else sentence

@@ -117,15 +117,16 @@ def test_after_being_killed_it_goes_on_with_what_it_has(fetcher: Fetcher, azurit
 
 
 def test_what_was_begun_is_dropped_when_the_blob_is_another_one_now(fetcher: Fetcher, azurite: Azurite) -> None:
-    azurite.put("models", "begun/model.onnx", b"old" * MIB)
-    fetcher.proxy.bytes_before_cut = 0
-    assert fetcher(f"{HOST}/models/begun/model.onnx", fetcher.key).code == 5
+    azurite.put("models", "begun/model.onnx", b"old" * 8 * MIB)
     staged = fetcher.folder / ".model.fetch" / "files" / "model.onnx"
-    staged.write_bytes(b"old" * 100)
-    azurite.put("models", "begun/model.onnx", b"new" * MIB)
-    fetcher.proxy.bytes_before_cut = None
+    fetcher.proxy.bytes_before_stall = 10 * MIB
+    with fetcher.start(f"{HOST}/models/begun/model.onnx", fetcher.key) as process:
+        wait_until(lambda: staged.exists() and staged.stat().st_size > 0)
+        process.kill()
+    fetcher.proxy.bytes_before_stall = None
+    azurite.put("models", "begun/model.onnx", b"new" * 8 * MIB)
     assert fetcher(f"{HOST}/models/begun/model.onnx", fetcher.key).code == 0
-    assert fetcher.files() == {"model.onnx": b"new" * MIB}
+    assert fetcher.files() == {"model.onnx": b"new" * 8 * MIB}
 
 
 def test_sigterm_ends_it_at_once(fetcher: Fetcher, azurite: Azurite) -> None:
@@ -137,12 +138,9 @@ def test_sigterm_ends_it_at_once(fetcher: Fetcher, azurite: Azurite) -> None:
         assert process.wait(5) == 128 + signal.SIGTERM
 
 
-@pytest.mark.parametrize(
-    ("status", "reason"), [(500, "StorageError"), (503, "StorageError"), (429, "StorageError")]
-)
-def test_an_error_of_storage_is_tried_again_and_then_shown(fetcher: Fetcher, status: int, reason: str) -> None:
-    fetcher.proxy.status = status
-    expect(fetcher(f"{HOST}/models/x", fetcher.key), 5, reason, f"answered {status}")
+def test_an_error_of_storage_is_tried_again_and_then_shown(fetcher: Fetcher) -> None:
+    fetcher.proxy.status = 503
+    expect(fetcher(f"{HOST}/models/x", fetcher.key), 5, "StorageError", "answered 503")
     assert 3 < len(fetcher.proxy.requests) < 20
 
 

@@ -105,6 +105,6 @@ def test_a_web_server_gives_a_file(fetcher: Fetcher, azurite: Azurite) -> None:
 
 
 def test_memory_does_not_grow_with_the_file(fetcher: Fetcher, azurite: Azurite) -> None:
-    azurite.put("models", "large/model.onnx", bytes(200_000_000))
-    fetcher.wrapper = ("/usr/bin/env", "prlimit", "--data=150000000")  # bytes of heap and private memory
+    azurite.put("models", "large/model.onnx", bytes(100_000_000))
+    fetcher.wrapper = ("/usr/bin/env", "prlimit", "--data=80000000")  # bytes of heap and of private memory
     assert fetcher(f"{HOST}/models/large/", fetcher.key).code == 0

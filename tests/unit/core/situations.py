@@ -165,6 +165,17 @@ SITUATIONS = {
         ("The model does not exist.", SERVES_ON),
         available=True,
     ),
+    "an old pod fails while new ones come": Situation(
+        world(
+            NEW,
+            deployment(NEW, updated=1, available=3, total=4, conditions=[ROLLING]),
+            [*ready_pods(OLD, 2), pod(OLD, containerStatuses=OOM), pod(NEW, "claims-8")],
+        ),
+        "RollingOut",
+        PROGRESSING,
+        ("0 of 3 pods of revision", "are ready."),
+        available=True,
+    ),
     "the first pod fails, and may still come": Situation(
         world(NEW, deployment(NEW, updated=3, conditions=[ROLLING]), [pod(NEW, initContainerStatuses=MISSING)]),
         "ModelNotFound",
@@ -197,7 +208,7 @@ SITUATIONS = {
         world(NEW, deployment(NEW, conditions=[ROLLING, QUOTA])),
         "PodsRejected",
         PROGRESSING,
-        ("The cluster refuses to create pods: pods", "exceeded quota: small"),
+        ("The cluster refuses to create pods: pods", "exceeded quota: small."),
     ),
     "a quota refuses the surge of a rollout": Situation(
         world(NEW, deployment(NEW, available=3, total=3, conditions=[ROLLING, QUOTA]), ready_pods(OLD, 3)),

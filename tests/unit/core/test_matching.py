@@ -51,6 +51,7 @@ def test_what_the_api_server_stores_of_our_own_manifests_holds(of: Any) -> None:
         ({"env": [{"name": "THEIRS"}]}, {"env": []}),
         ([{"name": "sidecar"}, {"name": "server", "image": "a"}], [{"name": "server", "image": "a"}]),
         ([{"port": 53, "protocol": "UDP"}], [{"port": 53}]),
+        ([{"port": 53, "name": "dns"}], [{"port": 53}]),
         ({"requests": {"cpu": "1"}}, {"requests": {"cpu": "1000m"}}),
         ({"limits": {"cpu": "1", "memory": "2Gi"}}, {"limits": {"cpu": 1}}),
         ({"divisor": "1"}, {"divisor": 1}),

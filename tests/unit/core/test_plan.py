@@ -154,6 +154,6 @@ def test_a_deployment_that_does_not_exist_has_nothing_to_hand_over() -> None:
 
 def test_without_an_autoscaler_the_spec_has_the_say() -> None:
     of = owner(replicas=3)
-    todo = plan(of, world(of, settled(of, replicas=7)), DEFAULTS)
+    todo = plan(of, dataclasses.replace(autoscaled(settled(of, replicas=7)), autoscaled=False), DEFAULTS)
     assert todo.hand_over_replicas is None
     assert view_of(DeploymentView, todo).replicas == 3

@@ -139,6 +139,10 @@ def test_a_rollout_says_when_it_counts_as_failed() -> None:
     }
 
 
+def test_what_waiting_does_not_mend_has_no_end_by_itself() -> None:
+    assert "until" not in status_in(SITUATIONS["a pod fails for good"])["waitingFor"]
+
+
 @pytest.mark.parametrize(
     "live",
     [
