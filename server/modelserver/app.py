@@ -16,9 +16,8 @@ from modelserver.tensors import dumps
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
-    from types import ModuleType
 
-    from modelserver.inference import Inference
+    from modelserver.inference import Dialect, Inference
     from modelserver.model import Model
     from modelserver.models import Models
 
@@ -136,19 +135,19 @@ class App:
         return self._infer(score, request, lambda: self._models.find(name) if name else self._models.only())
 
     def _infer(
-        self, protocol: ModuleType, request: Request, find: Callable[[], Model]
+        self, dialect: Dialect, request: Request, find: Callable[[], Model]
     ) -> Response | asyncio.Future[Response]:
-        """Runs the inference that `request` asks for in the words of `protocol`, and counts it however it ends."""
+        """Runs the inference that `request` asks for in the words of `dialect`, and counts it however it ends."""
         started, model = time.perf_counter(), None
         try:
             model = find()
             _check_plain(request)
-            inference = protocol.parse(model, request)
+            inference = dialect.parse(model, request)
         except Error as error:
-            return self._counted(_refusal(error), model, protocol, started)
-        return self._loop.create_task(self._run(model, inference, protocol, started))
+            return self._counted(_refusal(error), model, dialect, started)
+        return self._loop.create_task(self._run(model, inference, dialect, started))
 
-    async def _run(self, model: Model, inference: Inference, protocol: ModuleType, started: float) -> Response:
+    async def _run(self, model: Model, inference: Inference, dialect: Dialect, started: float) -> Response:
         try:
             with self._metrics.in_flight.track_inprogress():
                 body = inference.answer(await self._outputs(model, inference))
@@ -159,14 +158,14 @@ class App:
         except Exception:
             log.exception("an inference met a defect of the server", extra={"model": model.name})
             response = _refusal(Error("the server failed on this request; its log says why"))
-        return self._counted(response, model, protocol, started)
+        return self._counted(response, model, dialect, started)
 
     async def _outputs(self, model: Model, inference: Inference) -> list[object]:
         with self._metrics.inference_seconds.labels(model.name, model.version).time():
             return await self._loop.run_in_executor(self._threads, model.run, inference.feed, inference.outputs)
 
-    def _counted(self, response: Response, model: Model | None, protocol: ModuleType, started: float) -> Response:
-        self._metrics.answered(model, protocol.NAME, response.status, time.perf_counter() - started)
+    def _counted(self, response: Response, model: Model | None, dialect: Dialect, started: float) -> Response:
+        self._metrics.answered(model, dialect.NAME, response.status, time.perf_counter() - started)
         return response
 
     def _complain(self, model: Model, error: ModelFailed) -> None:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from modelserver import termination
 from modelserver.app import App
 from modelserver.cpus import usable_cpus
-from modelserver.errors import ModelFailed, ModelInvalid
+from modelserver.errors import ModelInvalid
 from modelserver.http.listener import Listener
 from modelserver.http.reader import Limits
 from modelserver.http.sockets import bind
 from modelserver.metrics import Metrics
 from modelserver.model import Model, load
 from modelserver.models import Models
+from modelserver.warmup import warm_up
 
 if TYPE_CHECKING:
     from modelserver.settings import ModelSource, Settings
@@ -92,15 +93,10 @@ class Server:
 
 
 def _load(source: ModelSource) -> tuple[Model, float]:
-    """The model and the seconds that its warm-up took. Input made up of zeros may be no input at all for a good
-    model, so a warm-up that fails is only worth a warning.
-    """
+    """The model and the seconds that its warm-up took. Raises ModelInvalid."""
     model = load(source.name, source.version, source.path)
     started = time.perf_counter()
-    try:
-        model.warm_up()
-    except ModelFailed as error:
-        log.warning("warm-up failed, serving all the same: %s", error)
+    warm_up(model, source.path)
     return model, time.perf_counter() - started
 
 

@@ -76,7 +76,7 @@ class Azurite:
 def running(folder: Path, *, tls: bool = False) -> Iterator[Azurite]:
     """An Azurite that keeps its blobs in `folder`, ended when the block ends.
 
-    With `tls` it speaks https, for the host demo.blob.test, and takes tokens of Microsoft Entra ID (unsigned ones too).
+    With `tls` it speaks https, as demo.blob.test, and takes tokens of Microsoft Entra ID, even unsigned ones.
     """
     port = _free_port()
     certificate = _certificate(folder) if tls else None
@@ -100,7 +100,8 @@ def _signature(text: str) -> str:
 def _certificate(folder: Path) -> Path:
     path = folder / "storage.crt"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-subj", "/CN=storage", "-addext", f"subjectAltName=DNS:{ACCOUNT}.blob.test", "-days", "1"]
+    extensions = [f"subjectAltName=DNS:{ACCOUNT}.blob.test", "basicConstraints=critical,CA:FALSE"]
+    command += ["-subj", "/CN=storage", "-days", "1", *(flag for each in extensions for flag in ("-addext", each))]
     subprocess.run([*command, "-keyout", path.with_suffix(".key"), "-out", path], check=True, capture_output=True)
     return path
 

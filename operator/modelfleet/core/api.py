@@ -50,6 +50,12 @@ class Model:
         return url.port or (80 if url.scheme == "http" else 443)
 
     @property
+    def in_cluster(self) -> bool:
+        """Return whether the address is that of a Service of the cluster."""
+        host = urlsplit(self.uri).hostname or ""
+        return host.endswith((".svc", ".svc.cluster.local"))
+
+    @property
     def label(self) -> str:
         """Return the model in words, for messages."""
         return f"{self.name} version {self.version}" if self.version else self.name

@@ -57,7 +57,6 @@ def obstacle(owner: ModelDeployment, observed: Observed) -> Cause | None:
             "CredentialsMissing",
             f"The Secret {secret} named in spec.model.credentials does not exist in namespace "
             f"{owner.namespace}; create it.",
-            stalled=True,
         )
     if _credential_form(observed.credentials) is None:
         return Cause(
@@ -76,7 +75,7 @@ def children_of(owner: ModelDeployment, observed: Observed, defaults: Defaults) 
     return (
         ServiceAccountView(owner.name),
         *_secret(owner, observed),
-        NetworkPolicyView(owner.name, pods, _egress_ports(owner.spec.model)),
+        NetworkPolicyView(owner.name, pods, _egress_ports(owner.spec.model), owner.spec.model.in_cluster),
         PodDisruptionBudgetView(owner.name, pods),
         ServiceView(owner.name, pods, service.type, service.port, service.annotations),
         _deployment(owner, observed, defaults),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from modelfleet.core.api import ModelDeployment
 from modelfleet.core.children import Defaults, child_key, children_of, possible_names
 from modelfleet.core.observed import ChildKey, Observed
+from modelfleet.core.revision import revision_of
 from modelfleet.core.views import View
 
 
@@ -27,12 +28,15 @@ class Plan:
 def plan(owner: ModelDeployment, observed: Observed, defaults: Defaults) -> Plan:
     """Return what the owner needs done now. The same inputs give the same plan, and a done plan no change.
 
-    Only objects with a name of our own making are removed: somebody's copy of one carries our labels too.
+    Only objects with a name of our own making are removed (somebody's copy of one carries our labels too),
+    and only when no pod of an earlier revision is left that may need them.
     """
     children = children_of(owner, observed, defaults)
     live = observed.deployment(owner.name)
+    unwanted = possible_names(owner) & observed.children.keys() - set(map(child_key, children))
+    settled = live is not None and live.settled and live.revision == revision_of(owner.spec)
     return Plan(
         children=children,
-        delete=tuple(sorted(possible_names(owner) & observed.children.keys() - set(map(child_key, children)))),
+        delete=tuple(sorted(unwanted)) if settled else (),
         hand_over_replicas=live.replicas if live and live.owns_replicas and observed.autoscaled else None,
     )

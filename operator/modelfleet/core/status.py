@@ -16,7 +16,7 @@ from modelfleet.core.revision import revision_of
 from modelfleet.core.verdict import judge, pods_of, ready_count
 
 PROGRESS_DEADLINE = timedelta(minutes=10)
-CALM_REASONS = frozenset({"Creating", "RollingOut"})
+CALM_REASONS = frozenset({"Creating", "RollingOut", "Scaling"})
 
 
 @dataclass(frozen=True, slots=True)

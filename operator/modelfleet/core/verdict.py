@@ -52,8 +52,8 @@ def _unsettled(live: Deployment, revision: str, observed: Observed, available: b
     progress = _progress(live, revision, observed)
     cause = _rejected(live) or diagnose(pods_of(revision, observed)) or _timed_out(live, progress)
     if cause is None:
-        lost = live.completed and not available
-        return Verdict(False, available, False, "RollingOut", progress, degraded=lost)
+        reason = "Scaling" if live.completed else "RollingOut"
+        return Verdict(False, available, False, reason, progress, degraded=live.completed and not available)
     stalled = cause.stalled or live.deadline_exceeded
     message = _with_serving(cause.message, available)
     return Verdict(False, available, stalled, cause.reason, message, degraded=live.completed)

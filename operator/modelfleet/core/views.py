@@ -27,11 +27,16 @@ class SecretView:
 
 @dataclass(frozen=True, slots=True)
 class NetworkPolicyView:
-    """Who may reach the pods (anybody, on the serving port) and what the pods may reach (DNS, storage)."""
+    """Who may reach the pods (anybody, on the serving port) and what the pods may reach: DNS and storage.
+
+    Storage inside the cluster may be reached at any port: a policy sees the port of the pod behind a
+    Service, which the model's address does not tell.
+    """
 
     name: str
     selector: Manifest
     egress_ports: tuple[int, ...]
+    in_cluster: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,9 @@ def failure(request: Request, code: int, status: Object, *, retry_after_s: float
     if not 400 <= code < 500 or code in _RETRYABLE:
         return _RETRYABLE.get(code, Unavailable)(message, retry_after_s=retry_after_s)
     refusal = _TERMINAL.get(code, Invalid)
-    return refusal(status.get("reason") or refusal.__name__, message)
+    # An admission webhook may put anything there; a condition takes one word.
+    reason = str(status.get("reason"))
+    return refusal(reason if reason.isalnum() and reason != "None" else refusal.__name__, message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from modelfleet.reconcile.execute import execute
 from modelfleet.reconcile.gather import gather, look
 from modelfleet.reconcile.world import Key, World
 
-RECHECK_S = 60.0
+RECHECK_S = 15.0
 """How soon to look again at what no watch tells of: a user's Secret, somebody else's object, a refused request."""
 
 

@@ -77,9 +77,6 @@ class Connection(asyncio.Protocol):
             self._since = self._clock()
         self._ended = bool(self._waiting) and not self._waiting[-1].keep_alive
         self._advance()
-        if self._reader.awaited and not self._current:
-            self._reader.awaited = False
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def eof_received(self) -> bool:
         """Keeps the transport open while there is still something to answer."""
@@ -100,15 +97,17 @@ class Connection(asyncio.Protocol):
     def expire(self, now: float, idle_s: float) -> None:
         """Ends the connection if it has been in its present state for too long at `now`."""
         limits, age = self._host.limits, now - self._since
-        if self._lingering:
-            if age > limits.linger_s:
+        if self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size():  # the client has yet to read its answer
+            if age > limits.request_s:
                 self._transport.abort()
-        elif self._current:
+        elif self._lingering:
+            if age > limits.linger_s:
+                self._transport.close()
+        elif self._current or self._reader.reading:
             if age > limits.request_s:
-                self._give_up(503, f"there was no answer within {limits.request_s:g} s")
-        elif self._reader.reading:
-            if age > limits.request_s:
-                self._give_up(408, f"the request did not arrive within {limits.request_s:g} s")
+                self._give_up(limits.request_s)
         elif age > idle_s and not has_data(self._transport.get_extra_info("socket").fileno()):
             self._hang_up()
 
@@ -125,6 +124,9 @@ class Connection(asyncio.Protocol):
                 self._write(answer, exchange)
             else:
                 answer.add_done_callback(self._answered)
+        if self._reader.awaited and not self._current and not self._ended:
+            self._reader.awaited = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._pause_or_resume()
 
     def _answered(self, future: asyncio.Future[Response]) -> None:
@@ -151,8 +153,11 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.resume_reading()
 
-    def _give_up(self, status: int, sentence: str) -> None:
-        response = Response.error(status, sentence)
+    def _give_up(self, after_s: float) -> None:
+        if self._current:
+            response = Response.error(503, f"there was no answer within {after_s:g} s")
+        else:
+            response = Response.error(408, f"the request did not arrive within {after_s:g} s")
         self._waiting.clear()
         self._write(response, Exchange(response, keep_alive=False))
 

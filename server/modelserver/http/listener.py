@@ -79,8 +79,8 @@ class Listener:
         return Connection(self, self._loop.time)
 
     def _tick(self) -> None:
+        self._loop.call_later(TICK_S, self._tick)
         self.date = formatdate(usegmt=True)
         now = self._loop.time()
         for connection in list(self.connections):
             connection.expire(now, self._idle_s)
-        self._loop.call_later(TICK_S, self._tick)

@@ -104,4 +104,4 @@ def test_it_is_ready_in_well_under_a_second(tmp_path: Path) -> None:
         pass  # so that everything is byte-compiled
     started = time.monotonic()
     with serving("--model", f"m={path}"):
-        assert time.monotonic() - started < 1.5  # 0.3 s alone; other tests may share the machine
+        assert time.monotonic() - started < 2  # 0.3 s alone; other tests may share the machine

@@ -126,14 +126,14 @@ SITUATIONS = {
     ),
     "scaled up after it was complete": Situation(
         world(NEW, settled(NEW, updated=3, available=1), [*ready_pods(NEW, 1), pod(NEW, "claims-8")]),
-        "RollingOut",
+        "Scaling",
         PROGRESSING,
         ("1 of 3 pods of revision", "are ready."),
         available=True,
     ),
     "scaled down, and the pods are still leaving": Situation(
         world(NEW, settled(NEW, updated=5, available=5), ready_pods(NEW, 5)),
-        "RollingOut",
+        "Scaling",
         PROGRESSING,
         ("Enough pods of revision", "the others to leave."),
         available=True,
@@ -226,7 +226,7 @@ SITUATIONS = {
     ),
     "all pods were lost with their node": Situation(
         world(NEW, settled(NEW, available=0), [leaving(ready_pod(NEW)), pod(NEW)]),
-        "RollingOut",
+        "Scaling",
         DEGRADED,
         ("0 of 3 pods of revision", "are ready."),
     ),

@@ -24,7 +24,7 @@ def test_any_form_of_credentials_is_taken(data: dict[str, str]) -> None:
 def test_a_secret_that_is_not_there_is_named() -> None:
     cause = obstacle(WITH_SECRET, Observed())
     assert cause
-    assert (cause.reason, cause.stalled) == ("CredentialsMissing", True)
+    assert (cause.reason, cause.stalled) == ("CredentialsMissing", False)
     assert "The Secret storage named in spec.model.credentials does not exist in namespace ml" in cause.message
 
 

@@ -66,19 +66,21 @@ def test_pods_reach_the_storage_and_what_they_sign_in_at(spec: dict[str, Any], p
 
 
 def test_a_done_plan_deletes_nothing() -> None:
-    assert plan(owner(), world(owner()), DEFAULTS).delete == ()
+    assert plan(owner(), world(owner(), settled(owner())), DEFAULTS).delete == ()
 
 
-def test_the_secret_goes_with_the_credentials() -> None:
+def test_the_secret_goes_with_the_credentials_when_no_pod_needs_it_any_more() -> None:
     of = owner()
-    observed = world(of)
+    observed = world(of, settled(of))
     old = {**observed.children, ("Secret", "claims-model"): secret("claims-model")}
     assert plan(of, dataclasses.replace(observed, children=old), DEFAULTS).delete == (("Secret", "claims-model"),)
+    rolling = {**old, ("Deployment", "claims"): deployment(of) | {"metadata": settled(WITH_SECRET)["metadata"]}}
+    assert plan(of, dataclasses.replace(observed, children=rolling), DEFAULTS).delete == ()
 
 
 def test_objects_that_carry_our_labels_under_another_name_are_left_alone() -> None:
     of = owner()
-    observed = world(of)
+    observed = world(of, settled(of))
     copies: dict[tuple[str, str], dict[str, Any]] = {
         ("Deployment", "claims-debug"): {},
         ("Secret", "claims"): {},

@@ -69,7 +69,7 @@ def pod(word: Word) -> PodView:
 VIEWS: Mapping[str, Callable[[Word], View]] = {
     "ServiceAccount": lambda word: ServiceAccountView(word("name")),
     "Secret": lambda word: SecretView(word("name"), {"sasToken": word("token")}),
-    "NetworkPolicy": lambda word: NetworkPolicyView(word("name"), {"a": word("selector")}, (443, 10000)),
+    "NetworkPolicy": lambda word: NetworkPolicyView(word("name"), {"a": word("selector")}, (443, 10000), True),
     "PodDisruptionBudget": lambda word: PodDisruptionBudgetView(word("name"), {"a": word("selector")}),
     "Service": lambda word: ServiceView(
         word("name"), {"a": word("selector")}, word("type"), 80, {"note": word("annotation")}

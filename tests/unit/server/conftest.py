@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 
 from modelserver.model import Model, load
 from tests.support.onnx_models import saved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import onnx
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The server's sockets are tested on the loop that it runs on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-import uvloop
 
 from modelserver.http import listener as listeners
 from modelserver.http.listener import Listener
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from modelserver.http.connection import Answer
-
-
-@pytest.fixture(scope="module")
-def event_loop_policy() -> uvloop.EventLoopPolicy:
-    """The loop that the server runs on."""
-    return uvloop.EventLoopPolicy()
 
 
 PATIENT = Limits(head_bytes=2000, body_bytes=100_000, idle_s=60, request_s=60, linger_s=60)
@@ -123,6 +116,22 @@ async def test_a_client_that_waits_for_continue_gets_it() -> None:
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(b"ok")
         assert (await body_of(reader))[1] == b"/aok"
+        writer.close()
+
+
+async def test_a_client_that_waits_for_continue_gets_it_after_the_answer_before() -> None:
+    slow = Slow()
+    async with listening(slow) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            get("/1") + b"POST /2 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        )
+        await slow.release()
+        assert (await body_of(reader))[1] == b"/1"
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"ok")
+        await slow.release(2)
+        assert (await body_of(reader))[1] == b"/2ok"
         writer.close()
 
 
@@ -228,6 +237,33 @@ async def test_an_answer_that_takes_too_long_is_given_up() -> None:
         await slow.release()  # too late: nobody is confused by it
         assert await reader.read() == b""
         writer.close()
+
+
+@pytest.mark.usefixtures("quick_ticks")
+async def test_a_slow_client_gets_the_whole_of_a_large_answer_while_the_server_drains() -> None:
+    size, limits = 20_000_000, Limits(idle_s=0.1, linger_s=0.1)
+    async with listening(lambda _: Response(200, b"x" * size), limits) as (listener, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1000)
+        writer.write(get("/"))
+        await reader.readuntil(b"\r\n\r\n")
+        draining = asyncio.create_task(listener.drain(0, 10))
+        received = 0
+        while piece := await reader.read(2_000_000):
+            received += len(piece)
+            if received < size / 4:
+                await asyncio.sleep(0.05)  # slower than all the limits together
+        assert received == size
+        writer.close()
+        assert await draining == 0
+
+
+@pytest.mark.usefixtures("quick_ticks")
+async def test_a_client_that_never_reads_is_cut_off() -> None:
+    async with listening(lambda _: Response(200, b"x" * 20_000_000), Limits(request_s=0.2)) as (listener, port):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(get("/"))
+            await until(lambda: bool(listener.connections))
+            await until(lambda: not listener.connections)
 
 
 @pytest.mark.usefixtures("quick_ticks")

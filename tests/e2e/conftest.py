@@ -1,0 +1,120 @@
+"""A real cluster with a node, real images, real storage, and the operator in it as its users install it."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from bench.load import Outcome, offer
+from samples.upload import upload
+from tests.support.kubectl import Kubectl
+from tests.support.modeldeployments import exists
+from tests.support.operator import SYSTEM
+
+REPOSITORY = Path(__file__).parents[2]
+CLUSTER = "modelfleet-e2e"
+STORAGE = "http://demo.blob.svc.cluster.local:10000/models"
+CLAIMS = [claim["text"] for claim in json.loads((REPOSITORY / "samples/claims/claims.json").read_text())]
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The blob storage of the cluster."""
+
+    connection_string: str
+
+    def put(self, folder: Path, container: str) -> None:
+        """Upload a folder into a container that anybody may read."""
+        upload(self.connection_string, folder, container)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Path]:
+    """The kubeconfig of a cluster that runs the operator from its images."""
+    local("up", CLUSTER)
+    local("load", CLUSTER, *local("images").split())
+    kubeconfig = Path(local("kubeconfig", CLUSTER).strip())
+    kubectl = Kubectl(kubeconfig, SYSTEM)
+    kubectl("apply", "--server-side", "-k", REPOSITORY / "manifests/overlays/local")
+    kubectl("rollout", "status", "deployment/modelfleet-operator", "--timeout=120s")
+    yield kubeconfig
+    if not os.environ.get("MODELFLEET_KEEP"):
+        local("down", CLUSTER)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample models, freshly trained."""
+    folder = tmp_path_factory.mktemp("models")
+    subprocess.run([sys.executable, "-m", "samples.claims.train", "--to", folder], cwd=REPOSITORY, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def storage(cluster: Path, models: Path) -> Storage:
+    """Azurite with the sample models in the container `models`."""
+    found = Storage(local("storage", "up", CLUSTER).strip())
+    found.put(models, "models")
+    return found
+
+
+@pytest.fixture
+def kubectl(cluster: Path, storage: Storage) -> Iterator[Kubectl]:
+    """kubectl in a namespace that only this test uses."""
+    name = f"e2e-{uuid4().hex[:8]}"
+    Kubectl(cluster)("create", "namespace", name)
+    yield Kubectl(cluster, name)
+    Kubectl(cluster)("delete", "namespace", name, "--wait=false")
+
+
+@dataclass
+class Users:
+    """Two crowds of users of one endpoint: one keeps its connections, one makes a new one for each request."""
+
+    outcomes: list[Outcome]
+
+    @property
+    def failures(self) -> int:
+        return sum(outcome.failures for outcome in self.outcomes)
+
+    def versions(self) -> set[str]:
+        """The versions that gave an answer."""
+        return {version for outcome in self.outcomes for version in outcome.answered}
+
+
+@asynccontextmanager
+async def users(kubectl: Kubectl, rate_per_s: float = 100) -> AsyncIterator[Users]:
+    """Load from both crowds, `rate_per_s` each, as long as the block lasts; the outcome is known after it."""
+    url = endpoint(kubectl)
+    stop = asyncio.Event()
+    crowds = [
+        asyncio.create_task(
+            offer(url, "claims", CLAIMS[:1], rate_per_s=rate_per_s, keep_alive=keep_alive, stop=stop)
+        )
+        for keep_alive in (True, False)
+    ]
+    found = Users([])
+    try:
+        yield found
+    finally:
+        stop.set()
+        found.outcomes = list(await asyncio.gather(*crowds))
+
+
+def endpoint(kubectl: Kubectl, name: str = "claims") -> str:
+    """The address of a Service, which this machine reaches as a node does."""
+    return f"http://{exists(kubectl, 'service', name)['spec']['clusterIP']}"
+
+
+def local(*arguments: str) -> str:
+    """What the local cluster tool prints."""
+    command = [sys.executable, "-m", "local", *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True).stdout
