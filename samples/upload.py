@@ -14,12 +14,12 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient, PublicAccess
 
 
-def upload(connection_string: str, folder: Path, container: str) -> int:
-    """Copy every file below the folder into a container that anybody may read; return how many there were."""
+def upload(connection_string: str, folder: Path, container: str, *, public: bool = True) -> int:
+    """Copy every file below the folder into a container, which anybody may read if public; return their number."""
     with BlobServiceClient.from_connection_string(connection_string) as service:
         target = service.get_container_client(container)
         with suppress(ResourceExistsError):  # a second run writes the same files again
-            target.create_container(public_access=PublicAccess.CONTAINER)
+            target.create_container(public_access=PublicAccess.CONTAINER if public else None)
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         for path in files:
             target.upload_blob(path.relative_to(folder).as_posix(), path.read_bytes(), overwrite=True)

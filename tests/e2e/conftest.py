@@ -8,10 +8,12 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from bench.load import Outcome, offer
 from samples.upload import upload
@@ -31,9 +33,24 @@ class Storage:
 
     connection_string: str
 
-    def put(self, folder: Path, container: str) -> None:
-        """Upload a folder into a container that anybody may read."""
-        upload(self.connection_string, folder, container)
+    def put(self, folder: Path, container: str, *, public: bool = True) -> None:
+        """Upload a folder into a container, which anybody may read if public."""
+        upload(self.connection_string, folder, container, public=public)
+
+    @property
+    def account_key(self) -> str:
+        """The key that opens everything."""
+        return self.connection_string.split("AccountKey=")[1].split(";")[0]
+
+    def sas(self, container: str) -> str:
+        """A token that lets its bearer read one container for an hour."""
+        return generate_container_sas(
+            "demo",
+            container,
+            self.account_key,
+            permission=ContainerSasPermissions(read=True, list=True),
+            expiry=datetime.now(UTC) + timedelta(hours=1),
+        )
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +80,7 @@ def storage(cluster: Path, models: Path) -> Storage:
     """Azurite with the sample models in the container `models`."""
     found = Storage(local("storage", "up", CLUSTER).strip())
     found.put(models, "models")
+    found.put(models, "private", public=False)
     return found
 
 

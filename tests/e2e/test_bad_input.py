@@ -1,14 +1,14 @@
 """Whatever is wrong with a ModelDeployment is said in its status, in words, within seconds."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import STORAGE, Storage
+from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
-from tests.support.modeldeployments import apply, condition, model_deployment, ready_reason, status_of
+from tests.support.modeldeployments import Manifest, apply, condition, model_deployment, ready_reason, status_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -35,7 +35,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "the container is private": (
         {"uri": f"{STORAGE.removesuffix('models')}private/claims/1/"},
-        "ModelNotFound|ModelAccessDenied",
+        "ModelAccessDenied",
         "private",
         "Reconciling",
     ),
@@ -46,7 +46,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "Stalled",
     ),
     "the file is not ONNX": (
-        {"uri": f"{STORAGE}/metrics.json"},
+        {"uri": f"{STORAGE}/broken/model.onnx"},
         "ModelInvalid",
         "cannot be loaded",
         "Stalled",
@@ -80,9 +80,11 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
 
 @pytest.fixture(scope="session", autouse=True)
 def oddities(storage: Storage, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A folder without a model."""
+    """A folder without a model, and one with something else under a model's name."""
     folder = tmp_path_factory.mktemp("oddities")
-    (folder / "empty").mkdir()
+    for name in ("empty", "broken"):
+        (folder / name).mkdir()
+    (folder / "broken/model.onnx").write_bytes(b"not a model")
     (folder / "empty/readme.txt").write_text("nothing to serve here")
     storage.put(folder, "models")
 
@@ -118,12 +120,12 @@ def test_a_model_that_is_uploaded_late_recovers_without_help(
     ready_reason(kubectl, "Serving", within_s=120)
 
 
-def one_of(kubectl: Kubectl, reasons: list[str]) -> dict[str, Any]:
+def one_of(kubectl: Kubectl, reasons: list[str]) -> Manifest:
     """The status, once its reason is one of these."""
-    from tests.support.eventually import eventually
 
-    look: Callable[[], Any] = lambda: (
-        (status := status_of(kubectl)) and condition(status, "Ready").get("reason") in reasons and status
-    )
-    found: dict[str, Any] = eventually(look, within_s=60)
-    return found
+    def look() -> Manifest:
+        status = status_of(kubectl)
+        assert condition(status, "Ready").get("reason") in reasons, status
+        return status
+
+    return eventually(look, within_s=60)

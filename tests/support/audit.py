@@ -57,6 +57,18 @@ class AuditLog:
             if entry["verb"] not in READS and entry["objectRef"]["resource"] != "leases"
         ]
 
+    def written_without_the_lead(self) -> list[str]:
+        """Every write of a pod other than the one that last took or renewed the Lease."""
+        found, leader = [], None
+        for entry in sorted(self.entries(), key=lambda entry: str(entry["requestReceivedTimestamp"])):
+            if entry["verb"] in READS or entry["responseStatus"]["code"] >= 400:
+                continue
+            if entry["objectRef"]["resource"] == "leases":
+                leader = entry["sourceIPs"]
+            elif leader not in (None, entry["sourceIPs"]):
+                found.append(f"{entry['sourceIPs']}: {entry['verb']} {entry['requestURI']}")
+        return found
+
     def refusals(self) -> list[str]:
         """Every request that the rights did not cover."""
         return [entry["requestURI"] for entry in self.entries() if entry["responseStatus"]["code"] == 403]
