@@ -2,10 +2,9 @@
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
-# Work on an existing cluster instead of a local one: make demo CONTEXT=kind-x REGISTRY=registry.example.com/team
-CONTEXT  ?=
-REGISTRY ?=
 NAME     ?= demo
+PIN  := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help
@@ -52,7 +51,9 @@ bench: $(VENV) ## Measure the operator with 1,000 ModelDeployments
 
 .PHONY: lock
 lock: $(VENV) ## Pin the newest allowed dependencies, with hashes
-	$(PYTHON) -m requirements.lock
+	for extra in operator server; do $(PIN) --extra $$extra pyproject.toml -o requirements/$$extra.txt || exit; done
+	$(PIN) --all-extras --group dev -c requirements/operator.txt -c requirements/server.txt \
+		pyproject.toml -o requirements/dev.txt
 
 $(VENV): requirements/dev.txt
 	python3 -m venv $(VENV)

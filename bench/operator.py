@@ -1,8 +1,9 @@
 """The operator with 1,000 ModelDeployments on a control plane without nodes: ``python -m bench.operator``.
 
-First a plain concurrent client writes all the objects that the operator would make, then the operator makes
-them for as many ModelDeployments in another namespace, on the same API server in the same run. What counts is the ratio of the
-two times. Then the operator's memory for each ModelDeployment, and its requests when there is nothing to do.
+First a plain concurrent client writes what the operator would: five objects and the status for each
+ModelDeployment. Then the operator does it for as many in another namespace, on the same API server in the
+same run. What counts is the ratio of the two times; then the operator's memory for each ModelDeployment, and
+its requests when there is nothing to do.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from modelfleet.core.api import parse
 from modelfleet.core.children import Defaults, children_of
 from modelfleet.core.observed import Observed
+from modelfleet.core.status import status_of
 from modelfleet.kube.auth import connect
 from modelfleet.kube.client import DEPLOYMENTS, MODEL_DEPLOYMENTS, KubeClient, Resource
 from modelfleet.render.renderer import render
@@ -54,12 +57,15 @@ async def measure(kubeconfig: Path, count: int, concurrency: int, idle_s: float)
     install(kubectl)
     for namespace in ("plain", "fleet"):
         kubectl("create", "namespace", namespace)
-    owners = [manifest(number) for number in range(count)]
     async with await connect(kubeconfig, None) as client:
+        owners = await write(client, map(manifest, ["plain"] * count, range(count)), concurrency)
         plain_s = await timed(write_plainly(client, owners, concurrency))
-        print(f"plain client, {concurrency} at a time: {count} x 5 objects in {plain_s:.1f} s", flush=True)
+        print(
+            f"plain client, {concurrency} at a time: {count} x (5 objects + status) in {plain_s:.1f} s", flush=True
+        )
         await settled(client, "plain", count)
-        await write(client, (in_namespace(owner, "fleet") for owner in owners), concurrency)
+        kubectl("delete", "modeldeployments", "--all", "--namespace", "plain", "--wait=false")
+        await write(client, map(manifest, ["fleet"] * count, range(count)), concurrency)
         with tempfile.TemporaryDirectory() as folder:
             await measure_operator(kubectl, client, Path(folder), count, plain_s, idle_s)
 
@@ -70,11 +76,14 @@ async def measure_operator(
     """Print how long the operator takes, then its memory and requests when all is done."""
     operator = OperatorProcess.start(kubeconfig_of(kubectl, folder), folder, server_image=IMAGE)
     operator.wait_until_leading()
+    empty_mib = memory_mib(operator)
     fleet_s = await timed(converged(client, count))
     print(f"operator: {count} ModelDeployments converge in {fleet_s:.1f} s", flush=True)
     print(f"ratio: {fleet_s / plain_s:.2f}", flush=True)
     await settled(client, "fleet", count)
-    print(f"operator memory: {memory_mib(operator):.0f} MiB with {count} ModelDeployments", flush=True)
+    full_mib = memory_mib(operator)
+    each_kib = 1024 * (full_mib - empty_mib) / count
+    print(f"operator memory: {full_mib:.0f} MiB, {each_kib:.0f} KiB for each ModelDeployment", flush=True)
     audit = AuditLog.of(kubectl.kubeconfig)
     await asyncio.sleep(idle_s)
     entries = list(audit.entries())
@@ -83,35 +92,45 @@ async def measure_operator(
     operator.stop()
 
 
-def manifest(number: int) -> dict[str, Any]:
-    """Return a ModelDeployment as the API server would store it, without an owner for its objects."""
+def manifest(namespace: str, number: int) -> dict[str, Any]:
+    """Return a ModelDeployment whose objects outlive it."""
     body = model_deployment(f"model-{number}", deletionPolicy="Orphan")
-    body["metadata"] |= {"namespace": "plain", "uid": "none", "generation": 1}
-    return body
-
-
-def in_namespace(body: dict[str, Any], namespace: str) -> dict[str, Any]:
-    """Return the ModelDeployment as a user would write it."""
-    return {**body, "metadata": {"name": body["metadata"]["name"], "namespace": namespace}}
+    return {**body, "metadata": {**body["metadata"], "namespace": namespace}}
 
 
 async def write_plainly(client: KubeClient, owners: Iterable[dict[str, Any]], concurrency: int) -> None:
-    """Write what the operator would, without looking, waiting or reporting."""
-    manifests = [
-        render(view, owner)
-        for owner in map(parse, owners)
-        for view in children_of(owner, Observed(), Defaults(IMAGE))
-    ]
-    await write(client, manifests, concurrency)
+    """Write what the operator would, without watching, looking or waiting."""
+
+    async def write_one(body: dict[str, Any]) -> None:
+        owner = parse(body)
+        for view in children_of(owner, Observed(), Defaults(IMAGE)):
+            await client.apply(render(view, owner), field_manager="bench")
+        status = status_of(owner, Observed(), None, datetime.now(UTC))
+        await client.replace_status({**body, "status": status})
+
+    await side_by_side(write_one, owners, concurrency)
 
 
-async def write(client: KubeClient, manifests: Iterable[dict[str, Any]], concurrency: int) -> None:
-    """Apply the manifests, several at a time."""
-    todo = iter(manifests)
+async def write(client: KubeClient, manifests: Iterable[dict[str, Any]], concurrency: int) -> list[dict[str, Any]]:
+    """Apply the manifests; return the objects."""
+    written: list[dict[str, Any]] = []
+
+    async def write_one(body: dict[str, Any]) -> None:
+        written.append(await client.apply(body, field_manager="bench"))
+
+    await side_by_side(write_one, manifests, concurrency)
+    return written
+
+
+async def side_by_side(
+    work: Callable[[dict[str, Any]], Awaitable[None]], items: Iterable[dict[str, Any]], concurrency: int
+) -> None:
+    """Work on the items, several at a time."""
+    todo = iter(items)
 
     async def worker() -> None:
-        for body in todo:
-            await client.apply(body, field_manager="bench")
+        for item in todo:
+            await work(item)
 
     await asyncio.gather(*(worker() for _ in range(concurrency)))
 

@@ -48,7 +48,8 @@ def exists(kubectl: Kubectl, kind: str, name: str, *, within_s: float = 30) -> M
 def status_of(kubectl: Kubectl, name: str = "claims") -> Manifest:
     """The status of a ModelDeployment, empty of what is not there yet."""
     owner = read(kubectl, "modeldeployment", name)
-    return (owner or {}).get("status", {})
+    status: Manifest = (owner or {}).get("status", {})
+    return status
 
 
 def condition(status: Manifest, kind: str) -> Manifest:

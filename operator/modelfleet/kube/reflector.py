@@ -1,11 +1,15 @@
 """A copy of one kind of objects of one cluster, kept up to date, that says which object changed."""
 
 import asyncio
+import json
 import logging
 import random
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+import zlib
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Self
 
 from modelfleet.core.errors import ModelfleetError, Retryable, Throttled, Unreachable
 from modelfleet.kube.client import KubeClient, Resource, WatchEvent
@@ -35,11 +39,30 @@ def without_managed_fields(body: Object) -> Object:
     return body | {"metadata": metadata}
 
 
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """An object as it is kept: its dicts and strings would take some twenty times the memory."""
+
+    version: int
+    uid: str
+    key: Hashable | None
+    data: bytes
+
+    @classmethod
+    def of(cls, body: Object, key: Hashable | None) -> Self:
+        data = zlib.compress(json.dumps(body, separators=(",", ":")).encode(), level=1)
+        return cls(version_of(body), body["metadata"]["uid"], key, data)
+
+    def body(self) -> Object:
+        found: Object = json.loads(zlib.decompress(self.data))
+        return found
+
+
 class Cache:
     """The newest known version of each object, by name and by an index.
 
-    What is returned is shared: never change it. Changes are told as `on_change(object, deleted)`. All three
-    functions get objects as `trim` leaves them, except `trim` itself, which must not change what it is given.
+    What is returned is a copy. Changes are told as `on_change(object, deleted)`. All three functions get objects
+    as `trim` leaves them, except `trim` itself, which must not change what it is given.
     """
 
     def __init__(
@@ -52,22 +75,28 @@ class Cache:
         self._index = index
         self._trim = trim
         self._on_change = on_change
-        self._objects: dict[Name, Object] = {}
-        self._groups: dict[Hashable, dict[Name, Object]] = {}
+        self._objects: dict[Name, _Packed] = {}
+        self._groups: dict[Hashable, set[Name]] = {}
 
     def __len__(self) -> int:
         return len(self._objects)
 
-    def __iter__(self) -> Iterator[Object]:
-        return iter(tuple(self._objects.values()))
+    def names(self) -> list[Name]:
+        """The name of every object."""
+        return list(self._objects)
+
+    def counts(self) -> dict[Hashable, int]:
+        """How many objects there are for each key of the index."""
+        return {key: len(names) for key, names in self._groups.items()}
 
     def get(self, namespace: str | None, name: str) -> Object | None:
         """The object as last seen, or None."""
-        return self._objects.get((namespace or "", name))
+        known = self._objects.get((namespace or "", name))
+        return known.body() if known else None
 
     def indexed(self, key: Hashable) -> list[Object]:
-        """The objects for which the index gives this key."""
-        return list(self._groups.get(key, {}).values())
+        """The objects for which the index gives this key, by name."""
+        return [self._objects[name].body() for name in sorted(self._groups.get(key, ()))]
 
     def put(self, body: Object) -> None:
         """Remember what an own write returned, so that the next read sees it; it is news to nobody."""
@@ -77,8 +106,8 @@ class Cache:
     def forget(self, body: Object) -> None:
         """Remember that we have deleted this object (and not a later one of its name)."""
         known = self._objects.get(name_of(body))
-        if known is not None and known["metadata"]["uid"] == body["metadata"]["uid"]:
-            self._drop(known)
+        if known is not None and known.uid == body["metadata"]["uid"]:
+            self._drop(name_of(body))
 
     def saw(self, body: Object) -> None:
         """Take over a version that the server showed, and tell if it was news."""
@@ -87,45 +116,43 @@ class Cache:
         before, now = self._objects.get(name_of(body)), self._trim(body)
         self._store(now)
         # Whoever it belonged to until now has lost it.
-        if before is not None and self._index(before) != self._index(now):
-            self._on_change(before, True)
+        if before is not None and before.key != self._index(now):
+            self._on_change(before.body(), True)
         self._on_change(now, False)
 
     def saw_deleted(self, body: Object) -> None:
         """Take over a deletion that the server showed; an object made since then under that name stays."""
-        known = self._objects.get(name_of(body))
-        if known is not None and version_of(known) <= version_of(body):
-            self._drop(known)
-            self._on_change(known, True)
+        self._deleted(name_of(body), version_of(body))
 
     def saw_all(self, names: Iterable[Name], version: int) -> None:
         """Drop, and tell, what a listing at that version no longer has."""
         for name in self._objects.keys() - set(names):
-            known = self._objects[name]
-            # Later than the listing: put() while it was being read.
-            if version_of(known) <= version:
-                self._drop(known)
-                self._on_change(known, True)
+            self._deleted(name, version)
+
+    def _deleted(self, name: Name, version: int) -> None:
+        known = self._objects.get(name)
+        # A later version was put() while the deletion was on its way, or the listing was being read.
+        if known is not None and known.version <= version:
+            self._drop(name)
+            self._on_change(known.body(), True)
 
     def _is_newer(self, body: Object) -> bool:
         known = self._objects.get(name_of(body))
-        return known is None or version_of(known) < version_of(body)
+        return known is None or known.version < version_of(body)
 
     def _store(self, body: Object) -> None:
-        name = name_of(body)
-        if (known := self._objects.get(name)) is not None:
-            self._drop(known)
-        self._objects[name] = body
-        if (key := self._index(body)) is not None:
-            self._groups.setdefault(key, {})[name] = body
+        name, key = name_of(body), self._index(body)
+        if name in self._objects:
+            self._drop(name)
+        self._objects[name] = _Packed.of(body, key)
+        if key is not None:
+            self._groups.setdefault(key, set()).add(name)
 
-    def _drop(self, known: Object) -> None:
-        name, key = name_of(known), self._index(known)
-        del self._objects[name]
-        group = self._groups.get(key)
-        if group is not None:
-            del group[name]
-            if not group:
+    def _drop(self, name: Name) -> None:
+        key = self._objects.pop(name).key
+        if key is not None:
+            self._groups[key].discard(name)
+            if not self._groups[key]:
                 del self._groups[key]
 
 

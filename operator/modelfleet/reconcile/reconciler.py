@@ -8,8 +8,10 @@ from typing import Any
 
 from modelfleet.core.api import ModelDeployment, parse
 from modelfleet.core.children import Defaults, obstacle
+from modelfleet.core.conditions import find
 from modelfleet.core.diagnosis import Cause
 from modelfleet.core.errors import Conflict, ModelfleetError, Terminal
+from modelfleet.core.manifest import Manifest
 from modelfleet.core.observed import Observed
 from modelfleet.core.plan import plan
 from modelfleet.core.status import status_of, transitions
@@ -21,6 +23,8 @@ from modelfleet.reconcile.world import Key, World
 
 RECHECK_S = 15.0
 """How soon to look again at what no watch tells of: a user's Secret, somebody else's object, a refused request."""
+CALM_RECHECK_S = 300.0
+"""The same while all is well."""
 
 
 class Reconciler:
@@ -48,16 +52,17 @@ class Reconciler:
         owner = parse(body)
         if owner.deleting:
             return None  # the garbage collector takes the children that have an owner reference
-        observed = await gather(self._world, self._client, owner)
-        problem = obstacle(owner, observed)
-        if problem is None:
-            observed, problem = await self._apply(owner, observed)
-        await self._report(owner, observed, problem)
-        return RECHECK_S if problem or owner.spec.model.secret_name else None
+        observed, problem = await self._apply(owner)
+        status = await self._report(owner, observed, problem)
+        return _recheck_s(owner, status)
 
-    async def _apply(self, owner: ModelDeployment, observed: Observed) -> tuple[Observed, Cause | None]:
-        """Carry out the plan; return what is known afterwards, and the API server's refusal if there was one."""
+    async def _apply(self, owner: ModelDeployment) -> tuple[Observed, Cause | None]:
+        """Do what is to be done; return what is known afterwards, and what stood in the way, if anything did."""
+        observed = look(self._world, owner, Observed())
         try:
+            observed = await gather(self._world, self._client, owner)
+            if problem := obstacle(owner, observed):
+                return observed, problem
             await execute(self._world, self._client, owner, observed, plan(owner, observed, self._defaults))
         except Conflict:
             raise
@@ -68,13 +73,22 @@ class Reconciler:
             raise
         return look(self._world, owner, observed), None
 
-    async def _report(self, owner: ModelDeployment, observed: Observed, problem: Cause | None) -> None:
-        """Write the status where it has changed, then emit the Events of the transition that it made lasting."""
+    async def _report(self, owner: ModelDeployment, observed: Observed, problem: Cause | None) -> Manifest:
+        """Return the status; write it where it has changed, and then emit the Events of that change."""
         status = status_of(owner, observed, problem, self._now())
         if status == owner.status:
-            return
+            return status
         body: dict[str, Any] = {**owner.body, "status": status}
         self._world.owners.put(await self._client.replace_status(body))
         for change in transitions(owner, status):
             regarding = dict(owner.body)
             await self._recorder.emit(Event(regarding, change.type, change.reason, change.note, "Reconcile"))
+        return status
+
+
+def _recheck_s(owner: ModelDeployment, status: Manifest) -> float | None:
+    """Return when to look again at what no watch tells of, or None where nothing of the kind matters."""
+    settled = find(status["conditions"], "Ready")["status"] == "True"
+    if owner.spec.model.secret_name:
+        return CALM_RECHECK_S if settled else RECHECK_S
+    return None if settled else RECHECK_S

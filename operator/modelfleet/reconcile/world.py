@@ -50,7 +50,7 @@ class World:
     def __init__(self, client: KubeClient, changed: Callable[[Key], None]) -> None:
         self._client = client
         self._changed = changed
-        self.owners = Cache(index=lambda _: None, trim=without_managed_fields, on_change=self._owner_changed)
+        self.owners = Cache(index=_phase, trim=without_managed_fields, on_change=self._owner_changed)
         self.children = {
             kind: self._reflector(resource, owner_of, _trim_deployment if kind == "Deployment" else None)
             for kind, resource in CHILD_RESOURCES.items()
@@ -116,6 +116,11 @@ def owner_of(body: Manifest) -> Key | None:
     if labels.get(names.MANAGED_BY) != "modelfleet" or names.OWNER not in labels:
         return None
     return body["metadata"]["namespace"], labels[names.OWNER]
+
+
+def _phase(owner: Manifest) -> str:
+    """Return the phase that the status tells, which metrics count by."""
+    return dig(owner, "status", "phase") or "New"
 
 
 def _scaled_deployment(autoscaler: Manifest) -> Key | None:

@@ -101,7 +101,7 @@ def _refuse(number: str) -> float:
     raise TypeError(f"a manifest holds no floats: {number}")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _fill_cached(template: str, values: str) -> str:
     """Return the manifest as JSON; cached, because most reconciles find the views that they found before."""
     text = _TEMPLATES.get_template(f"{template}.yaml.j2").render(json.loads(values, parse_float=_refuse))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 
 from aiohttp import web
@@ -12,7 +11,6 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from modelfleet.core.errors import ModelfleetError
-from modelfleet.core.manifest import dig
 from modelfleet.reconcile.queue import Queue
 from modelfleet.reconcile.world import Key, World
 
@@ -69,8 +67,8 @@ class _State(Collector):
             "modelfleet_queue_depth", "ModelDeployments that wait for a worker.", value=len(self._queue)
         )
         phases = GaugeMetricFamily("modelfleet_modeldeployments", "ModelDeployments by phase.", labels=["phase"])
-        for phase, count in Counter(dig(body, "status", "phase") or "New" for body in self._world.owners).items():
-            phases.add_metric([phase], count)
+        for phase, count in self._world.owners.counts().items():
+            phases.add_metric([str(phase)], count)
         yield phases
         silence = GaugeMetricFamily(
             "modelfleet_watch_silence_seconds",

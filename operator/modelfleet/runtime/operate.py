@@ -55,6 +55,5 @@ async def _resync(world: World, queue: Queue[Key]) -> None:
     while True:
         await asyncio.sleep(RESYNC_S)
         await world.relist()
-        for body in world.owners:
-            key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        for key in world.owners.names():
             queue.add_after(key, random.uniform(0, RESYNC_S))  # noqa: S311  jitter

@@ -23,7 +23,7 @@ def test_a_missing_secret_is_named(kubectl: Kubectl) -> None:
     apply(kubectl, model_deployment(model=WITH_SECRET))
     status = ready_reason(kubectl, "CredentialsMissing")
     assert "Secret storage" in status["message"]
-    assert condition(status, "Stalled")["status"] == "True"
+    assert condition(status, "Reconciling")["status"] == "True"
     assert read(kubectl, "deployment", "claims") is None
 
 

@@ -1,6 +1,7 @@
 """The live objects are brought back to what they should be, and only where they differ."""
 
 import json
+from functools import partial
 
 import pytest
 
@@ -24,11 +25,12 @@ def test_a_deleted_object_comes_back(kubectl: Kubectl) -> None:
     for kind in ("service", "deployment", "serviceaccount"):
         before = exists(kubectl, kind, "claims")["metadata"]["uid"]
         kubectl("delete", kind, "claims")
-        eventually(
-            lambda kind=kind, before=before: (
-                (new := read(kubectl, kind, "claims")) and new["metadata"]["uid"] != before
-            )
-        )
+        eventually(partial(is_another, kubectl, kind, before))
+
+
+def is_another(kubectl: Kubectl, kind: str, uid: str) -> bool:
+    found = read(kubectl, kind, "claims")
+    return found is not None and found["metadata"]["uid"] != uid
 
 
 def test_fields_of_others_stay(kubectl: Kubectl) -> None:

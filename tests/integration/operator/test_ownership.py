@@ -1,5 +1,7 @@
 """Whose objects they are: deletion, orphans, adoption, and objects of others."""
 
+from functools import partial
+
 import pytest
 
 from tests.support.eventually import eventually
@@ -49,7 +51,11 @@ def test_changing_to_orphan_lets_go_of_what_exists(kubectl: Kubectl) -> None:
     exists(kubectl, "poddisruptionbudget", "claims")
     apply(kubectl, model_deployment(deletionPolicy="Orphan"))
     for kind in KINDS[:5]:
-        eventually(lambda kind=kind: "ownerReferences" not in exists(kubectl, kind, "claims")["metadata"])
+        eventually(partial(is_free, kubectl, kind))
+
+
+def is_free(kubectl: Kubectl, kind: str) -> bool:
+    return "ownerReferences" not in exists(kubectl, kind, "claims")["metadata"]
 
 
 def test_somebody_elses_object_is_left_alone_and_named(kubectl: Kubectl) -> None:

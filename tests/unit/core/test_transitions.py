@@ -32,7 +32,8 @@ def test_a_situation_is_told_once(situation: Situation) -> None:
 def test_only_trouble_is_a_warning(situation: Situation) -> None:
     of, _ = step(situation.owner, SITUATIONS["an error that passes"])
     _, changes = step(of, situation)
-    expected = "Normal" if situation.ready or situation.reason in {"Creating", "RollingOut", "Scaling"} else "Warning"
+    calm = situation.ready or situation.reason in {"Creating", "RollingOut", "Scaling"}
+    expected = "Normal" if calm else "Warning"
     assert {change.type for change in changes} <= {expected}
 
 

@@ -39,7 +39,7 @@ def test_what_was_seen_is_found_by_name_and_by_index(cache: Cache, told: Told) -
     assert [body["metadata"]["name"] for body in cache.indexed("x")] == ["a", "b"]
     assert cache.indexed("y") == []
     assert cache.get("ns", "z") is None
-    assert (len(cache), len(list(cache))) == (3, 3)
+    assert (len(cache), len(cache.names())) == (3, 3)
     assert told == [("a", "1", False), ("b", "2", False), ("c", "3", False)]
 
 
