@@ -32,7 +32,7 @@ def test_a_file_arrives_with_its_checksum(fetcher: Fetcher, azurite: Azurite) ->
 def test_a_folder_arrives_with_its_subfolders(fetcher: Fetcher, azurite: Azurite) -> None:
     files = {"model.onnx": CONTENT, "weights/a b.bin": b"a", "weights/ü.bin": b"", "B": b"b"}
     for path, content in files.items():
-        azurite.put("models", f"folder/1/{path.replace(' ', '%20').replace('ü', '%C3%BC')}", content)
+        azurite.put("models", f"folder/1/{path}", content)
     azurite.put("models", "folder/10/model.onnx", b"not ours")
     ended = fetcher(f"{HOST}/models/folder/1/", fetcher.key)
     assert ended.code == 0
@@ -64,7 +64,7 @@ def test_a_folder_with_one_file_has_the_checksum_of_a_folder(fetcher: Fetcher, a
 
 
 def test_names_that_need_encoding_are_decoded_from_the_uri(fetcher: Fetcher, azurite: Azurite) -> None:
-    azurite.put("models", "a%20b/m%C3%BC.onnx", CONTENT)
+    azurite.put("models", "a b/mü.onnx", CONTENT)
     assert fetcher(f"{HOST}/models/a%20b/m%C3%BC.onnx", fetcher.key).code == 0
     assert fetcher.files() == {"mü.onnx": CONTENT}
 
