@@ -45,7 +45,7 @@ def status_of(owner: ModelDeployment, observed: Observed, problem: Cause | None,
         "model": _model_status(owner, revision, observed),
         **_counts(live),
         "selector": names.selector_string(names.pod_selector(owner.name)),
-        "waitingFor": None if verdict.ready else _waiting_for(owner, verdict, live),
+        "waitingFor": None if verdict.ready else _waiting_for(owner, verdict, live, problem),
         "conditions": conditions(verdict, owner.status.get("conditions", []), owner.generation, now),
     }
     return {name: value for name, value in status.items() if value is not None}
@@ -84,9 +84,13 @@ def _counts(live: Deployment | None) -> Manifest:
     return {name: live.count(name) if live else 0 for name in ("replicas", "readyReplicas", "updatedReplicas")}
 
 
-def _waiting_for(owner: ModelDeployment, verdict: Verdict, live: Deployment | None) -> Manifest:
-    selector = names.selector_string(names.pod_selector(owner.name))
-    hint = f"kubectl describe pods -n {owner.namespace} -l {selector}"
+def _waiting_for(
+    owner: ModelDeployment, verdict: Verdict, live: Deployment | None, problem: Cause | None
+) -> Manifest:
+    """Return what is awaited, and the command that tells more: of the pods, or of the resource where there are none."""
+    pods = f"pods -l {names.selector_string(names.pod_selector(owner.name))}"
+    subject = f"modeldeployment {owner.name}" if problem or live is None else pods
+    hint = f"kubectl describe -n {owner.namespace} {subject}"
     until = None if verdict.stalled else _deadline(live)
     return {"reason": verdict.reason, "hint": hint, **({"until": until} if until else {})}
 

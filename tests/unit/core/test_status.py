@@ -134,7 +134,7 @@ def test_a_rollout_says_when_it_counts_as_failed() -> None:
     awaited = status(NEW, world(NEW, deployment(NEW, updated=1, conditions=[ROLLING])))["waitingFor"]
     assert awaited == {
         "reason": "RollingOut",
-        "hint": "kubectl describe pods -n ml -l modelfleet.dev/deployment=claims",
+        "hint": "kubectl describe -n ml pods -l modelfleet.dev/deployment=claims",
         "until": "2025-11-22T13:10:00Z",
     }
 
