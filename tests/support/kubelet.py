@@ -31,6 +31,18 @@ def make_ready(kubectl: Kubectl, owner: str = "claims", revision: str = "", *, c
         patch_status(kubectl, pod, READY)
 
 
+def settle(kubectl: Kubectl, owner: str = "claims") -> None:
+    """Make every pod serve that comes, until the ModelDeployment is ready for what it now asks for."""
+
+    def step() -> bool:
+        for pod in pods(kubectl, owner):
+            patch_status(kubectl, pod, READY)
+        wait = ("wait", "--for=condition=Ready", f"modeldeployment/{owner}", "--timeout=1s")
+        return kubectl.run(*wait).returncode == 0
+
+    eventually(step)
+
+
 READY: Manifest = {
     "phase": "Running",
     "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": LONG_AGO}],

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
@@ -78,6 +79,12 @@ class OperatorProcess:
         """The process, once it leads."""
         eventually(self.leads)
         return self
+
+
+class StartOperator(Protocol):
+    """Starts a process with the name of a pod and the stock server's image."""
+
+    def __call__(self, pod_name: str = "operator-0", server_image: str = "server:1") -> OperatorProcess: ...
 
 
 def free_port() -> int:

@@ -87,7 +87,7 @@ def _counts(live: Deployment | None) -> Manifest:
 def _waiting_for(
     owner: ModelDeployment, verdict: Verdict, live: Deployment | None, problem: Cause | None
 ) -> Manifest:
-    """Return what is awaited, and the command that tells more: of the pods, or of the resource where there are none."""
+    """Return what is awaited, and the command that tells more: of the pods, or of the resource itself."""
     pods = f"pods -l {names.selector_string(names.pod_selector(owner.name))}"
     subject = f"modeldeployment {owner.name}" if problem or live is None else pods
     hint = f"kubectl describe -n {owner.namespace} {subject}"

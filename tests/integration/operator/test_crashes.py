@@ -1,22 +1,18 @@
 """Operator processes come and go; the objects do not notice."""
 
-from pathlib import Path
-
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
 from tests.support.modeldeployments import apply, exists, model_deployment, read, status_of
-from tests.support.operator import OperatorProcess
+from tests.support.operator import StartOperator
 
 
-def test_a_newer_operator_restarts_nobodys_pods(
-    kubectl: Kubectl, operator_kubeconfig: Path, tmp_path: Path
-) -> None:
-    first = OperatorProcess.start(operator_kubeconfig, tmp_path, server_image="server:1").wait_until_leading()
+def test_a_newer_operator_restarts_nobodys_pods(kubectl: Kubectl, start_operator: StartOperator) -> None:
+    first = start_operator(server_image="server:1").wait_until_leading()
     apply(kubectl, model_deployment())
     before = exists(kubectl, "deployment", "claims")
     exists(kubectl, "poddisruptionbudget", "claims")
     assert first.stop() == 0
-    second = OperatorProcess.start(operator_kubeconfig, tmp_path, pod_name="operator-1", server_image="server:2")
+    second = start_operator("operator-1", "server:2")
     second.wait_until_leading()
     apply(kubectl, model_deployment(replicas=2))
     eventually(lambda: exists(kubectl, "deployment", "claims")["spec"]["replicas"] == 2)
@@ -27,10 +23,10 @@ def test_a_newer_operator_restarts_nobodys_pods(
 
 
 def test_the_other_process_takes_over_from_one_that_is_killed(
-    kubectl: Kubectl, operator_kubeconfig: Path, tmp_path: Path
+    kubectl: Kubectl, start_operator: StartOperator
 ) -> None:
-    leader = OperatorProcess.start(operator_kubeconfig, tmp_path, pod_name="operator-a").wait_until_leading()
-    standby = OperatorProcess.start(operator_kubeconfig, tmp_path, pod_name="operator-b")
+    leader = start_operator("operator-a").wait_until_leading()
+    standby = start_operator("operator-b")
     apply(kubectl, model_deployment("before"))
     exists(kubectl, "deployment", "before")
     assert not standby.leads()
@@ -41,15 +37,13 @@ def test_the_other_process_takes_over_from_one_that_is_killed(
     assert standby.stop() == 0
 
 
-def test_a_deletion_that_nobody_watched_is_noticed(
-    kubectl: Kubectl, operator_kubeconfig: Path, tmp_path: Path
-) -> None:
-    first = OperatorProcess.start(operator_kubeconfig, tmp_path).wait_until_leading()
+def test_a_deletion_that_nobody_watched_is_noticed(kubectl: Kubectl, start_operator: StartOperator) -> None:
+    first = start_operator().wait_until_leading()
     apply(kubectl, model_deployment())
     exists(kubectl, "poddisruptionbudget", "claims")
     first.kill()
     kubectl("delete", "service", "claims")
-    second = OperatorProcess.start(operator_kubeconfig, tmp_path, pod_name="operator-1")
+    second = start_operator("operator-1")
     eventually(lambda: read(kubectl, "service", "claims"), within_s=60)
     assert status_of(kubectl)
     assert second.stop() == 0

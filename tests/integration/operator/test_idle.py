@@ -9,7 +9,7 @@ from tests.support.audit import AuditLog
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
 from tests.support.modeldeployments import apply, model_deployment, read_all
-from tests.support.operator import OperatorProcess
+from tests.support.operator import OperatorProcess, StartOperator
 
 COUNT = 50
 SUCCESSES = re.compile(rb'modelfleet_reconcile_duration_seconds_count\{result="Success"\} ([0-9.]+)')
@@ -22,9 +22,9 @@ def reconciled(operator: OperatorProcess) -> float:
 
 
 def test_a_new_leader_finds_fifty_ready_model_deployments_and_writes_nothing(
-    kubectl: Kubectl, operator_kubeconfig: Path, control_plane: Path, tmp_path: Path
+    kubectl: Kubectl, control_plane: Path, start_operator: StartOperator
 ) -> None:
-    first = OperatorProcess.start(operator_kubeconfig, tmp_path).wait_until_leading()
+    first = start_operator().wait_until_leading()
     resources = {"requests": {"cpu": "1500m", "memory": "1024Mi"}, "limits": {"memory": "2G"}}
     env = [
         {"name": "EMPTY", "value": ""},
@@ -38,7 +38,7 @@ def test_a_new_leader_finds_fifty_ready_model_deployments_and_writes_nothing(
     eventually(lambda: all_healthy(kubectl), within_s=90)
     first.stop()
     audit = AuditLog.of(control_plane)
-    second = OperatorProcess.start(operator_kubeconfig, tmp_path, pod_name="operator-1").wait_until_leading()
+    second = start_operator("operator-1").wait_until_leading()
     eventually(lambda: reconciled(second) >= COUNT, within_s=60)
     second.stop()
     in_namespace = [write for write in audit.writes() if f"/{kubectl.namespace}/" in write]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support import kubelet
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
 from tests.support.modeldeployments import (
@@ -66,6 +67,7 @@ def test_what_the_spec_no_longer_says_goes_away(kubectl: Kubectl) -> None:
     apply(kubectl, secret, model_deployment(model={"credentials": {"secretName": "storage"}}))
     assert exists(kubectl, "secret", "claims-model")["data"] == exists(kubectl, "secret", "storage")["data"]
     apply(kubectl, model_deployment(service={"annotations": {"team": "claims"}}))
+    kubelet.settle(kubectl)
     eventually(lambda: read(kubectl, "secret", "claims-model") is None)
     apply(kubectl, model_deployment())
     eventually(lambda: "team" not in exists(kubectl, "service", "claims")["metadata"]["annotations"])

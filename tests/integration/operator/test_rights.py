@@ -10,7 +10,7 @@ from tests.support.audit import AuditLog, Permission
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
 from tests.support.modeldeployments import apply, exists, model_deployment, read, ready_reason
-from tests.support.operator import REPOSITORY, OperatorProcess
+from tests.support.operator import REPOSITORY, StartOperator
 
 RBAC = REPOSITORY / "manifests/base/rbac.yaml"
 
@@ -28,17 +28,17 @@ def granted() -> set[Permission]:
 
 
 def test_every_right_is_used_and_every_use_is_a_right(
-    kubectl: Kubectl, operator_kubeconfig: Path, control_plane: Path, tmp_path: Path
+    kubectl: Kubectl, control_plane: Path, start_operator: StartOperator
 ) -> None:
     kubectl.run("delete", "lease", "modelfleet-operator", "--namespace", "modelfleet-system")
     audit = AuditLog.of(control_plane)
-    a_life(kubectl, operator_kubeconfig, tmp_path)
+    a_life(kubectl, start_operator)
     assert audit.refusals() == []
     eventually(lambda: granted() - audit.permissions() == set())
     assert audit.permissions() - granted() == set()
 
 
-def a_life(kubectl: Kubectl, operator_kubeconfig: Path, folder: Path) -> None:
+def a_life(kubectl: Kubectl, start_operator: StartOperator) -> None:
     """Everything that makes the operator ask for something."""
     secret = {
         "kind": "Secret",
@@ -47,7 +47,7 @@ def a_life(kubectl: Kubectl, operator_kubeconfig: Path, folder: Path) -> None:
         "stringData": {"sasToken": "s"},
     }
     with_secret = model_deployment(model={"credentials": {"secretName": "storage"}})
-    first = OperatorProcess.start(operator_kubeconfig, folder).wait_until_leading()
+    first = start_operator().wait_until_leading()
     apply(kubectl, secret, with_secret)
     exists(kubectl, "secret", "claims-model")
     kubelet.make_ready(kubectl)
@@ -55,8 +55,9 @@ def a_life(kubectl: Kubectl, operator_kubeconfig: Path, folder: Path) -> None:
     kubectl("delete", "secret", "claims-model")
     exists(kubectl, "secret", "claims-model")
     first.stop()
-    second = OperatorProcess.start(operator_kubeconfig, folder, pod_name="operator-1").wait_until_leading()
+    second = start_operator("operator-1").wait_until_leading()
     apply(kubectl, model_deployment())
+    kubelet.settle(kubectl)
     eventually(lambda: read(kubectl, "secret", "claims-model") is None)
     apply(kubectl, secret, with_secret)
     kubelet.make_ready(kubectl)

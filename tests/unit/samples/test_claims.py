@@ -56,8 +56,11 @@ def test_the_folders_hold_these_files_and_no_others(models: Path) -> None:
         "claims-lstm/1/vocabulary.json",
         "claims-lstm/1/weights.bin",
         "claims/1/model.onnx",
+        "claims/1/warmup.json",
         "claims/2/model.onnx",
+        "claims/2/warmup.json",
         "claims/3/model.onnx",
+        "claims/3/warmup.json",
         "metrics.json",
     ]
 
