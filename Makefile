@@ -3,6 +3,9 @@
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 NAME     ?= demo
+# An existing cluster instead, by its context in the kubeconfig, and the registry that it pulls from.
+CONTEXT  ?=
+REGISTRY ?=
 PIN  := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -13,11 +16,11 @@ help: ## Show this list
 
 .PHONY: demo
 demo: $(VENV) ## From nothing to a served model, then a new version under load
-	$(PYTHON) -m samples.demo --name $(NAME)
+	$(PYTHON) -m samples.demo $(if $(CONTEXT),--context "$(CONTEXT)" --registry "$(REGISTRY)",--name $(NAME))
 
 .PHONY: demo-clean
-demo-clean: ## Remove the demo's cluster and everything in it
-	python3 -m local down $(NAME)
+demo-clean: $(if $(CONTEXT),$(VENV)) ## Remove the demo's cluster, or from CONTEXT what the demo made
+	$(if $(CONTEXT),$(PYTHON) -m samples.demo --context "$(CONTEXT)" --clean,python3 -m local down $(NAME))
 
 .PHONY: test
 test: check ## Everything: checks, unit, golden, integration and end-to-end tests

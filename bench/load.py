@@ -81,10 +81,19 @@ async def _post(session: aiohttp.ClientSession, url: str, body: str, outcome: Ou
 
 async def _run(args: argparse.Namespace) -> Outcome:
     stop = asyncio.Event()
-    asyncio.get_running_loop().call_later(args.seconds, stop.set)
-    return await offer(
-        args.url, args.model, [args.text], rate_per_s=args.rate, keep_alive=not args.new_connections, stop=stop
+    keep_alive = not args.new_connections
+    load = asyncio.create_task(
+        offer(args.url, args.model, [args.text], rate_per_s=args.rate, keep_alive=keep_alive, stop=stop)
     )
+    await (asyncio.sleep(args.seconds) if args.seconds else _end_of_input())
+    stop.set()
+    return await load
+
+
+async def _end_of_input() -> None:
+    """Give back each line of the input, so that who sends one knows that the load has begun."""
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        print(line, end="", flush=True)
 
 
 def main() -> None:
@@ -94,10 +103,11 @@ def main() -> None:
     parser.add_argument("--model", default="claims")
     parser.add_argument("--text", default="a car hit my parked car")
     parser.add_argument("--rate", type=float, default=200, help="requests per second (default %(default)s)")
-    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--seconds", type=float, help="how long (until the end of its input by default)")
     parser.add_argument("--new-connections", action="store_true", help="a connection for each request")
     outcome = asyncio.run(_run(parser.parse_args()))
-    print(f"{outcome}; p50 {outcome.quantile_ms(0.5):.1f} ms, p99 {outcome.quantile_ms(0.99):.1f} ms")
+    print(outcome)
+    print(f"p50 {outcome.quantile_ms(0.5):.1f} ms, p99 {outcome.quantile_ms(0.99):.1f} ms")
     sys.exit(outcome.failures > 0)
 
 

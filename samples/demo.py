@@ -3,57 +3,68 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.request import Request, urlopen
+from typing import IO, cast
 
-from bench.load import Outcome, offer
+from samples.clusters import BUILD, DEMO, LABEL, LOADED, REPOSITORY, Cluster, Existing, Images, Local, run, say
 from samples.upload import upload
 
-REPOSITORY = Path(__file__).parents[1]
-MODELS = REPOSITORY / "build/models"
+MODELS = BUILD / "models"
+LOAD = REPOSITORY / "bench/load.py"
 SAMPLE = REPOSITORY / "manifests/samples/claims.yaml"
 CLAIMS: list[dict[str, str]] = json.loads((REPOSITORY / "samples/claims/claims.json").read_text())
 VERDICTS = {1: "auto", 0: "home"}
 RATE_PER_S = 200
+KUSTOMIZATION = """\
+# Written by `make demo`: the operator, with the images of this run.
+resources: [{resources}]
+labels:
+  - pairs: {{{label}: {demo}}}
+patches:
+  - target: {{kind: Deployment, name: modelfleet-operator}}
+    patch: |-
+      - {{op: replace, path: /spec/template/spec/containers/0/image, value: "{images.operator}"}}
+      - {{op: replace, path: /spec/template/spec/containers/0/env/0/value, value: "{images.server}"}}
+"""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Story:
-    """The demo on one local cluster, a chapter to a method."""
+    """The demo on one cluster, a chapter to a method."""
 
-    name: str
+    cluster: Cluster
+    images: Images = LOADED
 
     def start_cluster(self) -> None:
-        """A Kubernetes cluster on this machine, with Azure Blob storage beside it"""
-        self.local("up", self.name)
-        connection = self.local("storage", "up", self.name).strip()
-        MODELS.mkdir(parents=True, exist_ok=True)
-        (MODELS.parent / "storage").write_text(connection)
+        """A Kubernetes cluster"""
+        self.cluster.start()
 
     def build_images(self) -> None:
         """The images of the operator and the server"""
-        archives = self.local("images").split()
-        self.local("load", self.name, *archives)
+        BUILD.mkdir(exist_ok=True)
+        self.images = self.cluster.images()
 
     def install_operator(self) -> None:
-        """The operator, as kubectl apply -k manifests/overlays/local"""
-        self.kubectl("apply", "--server-side", "-k", str(REPOSITORY / "manifests/overlays/local"))
-        # The images keep their tag when the sources change.
+        """The operator, as kubectl apply -k build/demo"""
+        resources = ", ".join(self.cluster.manifests)
+        text = KUSTOMIZATION.format(resources=resources, label=LABEL, demo=DEMO, images=self.images)
+        (BUILD / "demo").mkdir(exist_ok=True)
+        (BUILD / "demo/kustomization.yaml").write_text(text)
+        self.kubectl("apply", "--server-side", "-k", str(BUILD / "demo"))
+        # An image may keep its tag when the sources change.
         self.kubectl("rollout", "restart", "deployment", "-n", "modelfleet-system", "modelfleet-operator")
         self.kubectl("rollout", "status", "deployment", "-n", "modelfleet-system", "modelfleet-operator")
 
     def upload_models(self) -> None:
-        """Two versions of a model that tells auto claims from home claims, trained and uploaded"""
+        """Two versions of a model that tells auto claims from home claims, trained and uploaded to blob storage"""
         run(sys.executable, "-m", "samples.claims.train", "--to", str(MODELS))
-        count = upload((MODELS.parent / "storage").read_text(), MODELS, "models")
-        say(f"{count} files uploaded")
+        with self.cluster.storage() as connection:
+            say(f"{upload(connection, MODELS, 'models')} files uploaded")
 
     def deploy(self) -> None:
         """kubectl apply -f manifests/samples/claims.yaml"""
@@ -66,16 +77,37 @@ class Story:
     def score(self) -> None:
         """Three claims, posted to the endpoint"""
         texts = [claim["text"] for claim in CLAIMS]
-        for text, verdict in zip(texts, verdicts(f"{self.url()}/score?model_name=claims", texts), strict=True):
-            say(f"{verdict}: {text}")
+        body = json.dumps({"data": texts})
+        answer = self.kubectl("create", "--raw", f"{self.proxy()}/score?model_name=claims", "-f", "-", stdin=body)
+        for text, result in zip(texts, json.loads(answer)["results"], strict=True):
+            say(f"{VERDICTS[result['label']]}: {text}")
 
     def change_version(self) -> None:
         """Version 2, under load"""
-        say(f"sending {RATE_PER_S} requests a second while the version changes")
-        outcome = asyncio.run(under_load(self.url(), asyncio.to_thread(self.roll_to_version_2)))
-        say(str(outcome))
+        with self.load():
+            say(f"sending {RATE_PER_S} requests a second while the version changes")
+            self.roll_to_version_2()
         print(self.kubectl("get", "mfd", "claims"), end="")
-        if outcome.failures:
+
+    @contextmanager
+    def load(self) -> Iterator[None]:
+        """Send requests through the Service, from a pod and so on any cluster, as long as the block lasts."""
+        self.kubectl("delete", "pod", "load", "--ignore-not-found")
+        pod = (f"--image={self.images.operator}", f"--labels={LABEL}={DEMO}", "--restart=Never", "--rm", "--stdin")
+        program = ("python3", "-c", LOAD.read_text(), "http://claims", f"--rate={RATE_PER_S}")
+        with self.cluster.beside("run", "load", *pod, "--quiet", "--command", "--", *program) as process:
+            stdin, stdout = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
+            # A load that goes on gives back each line that it gets; it ends with its input.
+            stdin.write("ready\n")
+            stdin.flush()
+            if not stdout.readline():
+                sys.exit("The pod that sends the requests did not start.")
+            try:
+                yield
+            finally:
+                stdin.close()
+                say(stdout.read().partition("\n")[0])
+        if process.returncode:
             sys.exit("Requests failed, which must not be.")
 
     def roll_to_version_2(self) -> None:
@@ -88,41 +120,46 @@ class Story:
         old = f"--selector=modelfleet.dev/revision={before}"
         self.kubectl("wait", "--for=delete", "pods", old, "--timeout=90s")
 
-    def url(self) -> str:
-        """Return the address of the Service, which this machine reaches like a node."""
-        return "http://" + self.kubectl("get", "service", "claims", "-o", "jsonpath={.spec.clusterIP}")
+    def proxy(self) -> str:
+        """Return the path of the Service on the API server, which leads to it from everywhere."""
+        namespace = self.kubectl("get", "mfd", "claims", "-o", "jsonpath={.metadata.namespace}")
+        return f"/api/v1/namespaces/{namespace}/services/claims:http/proxy"
 
     def what_next(self) -> str:
         """Return what to try now."""
+        use, clean = self.cluster.hints
         return f"""
 Try this next:
-  export KUBECONFIG={self.kubeconfig()}
+  {use}
   kubectl get mfd claims -o yaml                                     # what the status says
   kubectl delete deployment claims; kubectl get deployment claims    # it is back
   kubectl scale mfd/claims --replicas=3
   kubectl patch mfd claims --type=merge -p '{{"spec":{{"model":{{"uri":"http://demo.blob.svc.cluster.local:10000/models/none/"}}}}}}'
   kubectl get mfd claims -o wide                                     # it says what is wrong, and still serves
-  curl -s '{self.url()}/score' -d '{{"data": ["hail broke my windshield"]}}'
-  make demo-clean                                                    # remove the cluster and all that is in it"""
-
-    def kubeconfig(self) -> str:
-        """Return the path of the cluster's kubeconfig."""
-        return self.local("kubeconfig", self.name).strip()
+  echo '{{"data": ["hail broke my windshield"]}}' | kubectl create --raw {self.proxy()}/score -f -
+  {clean:<67}# remove the demo and all that it made"""
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Return what kubectl prints."""
-        return run("kubectl", "--kubeconfig", self.kubeconfig(), *arguments, stdin=stdin)
-
-    def local(self, *arguments: str) -> str:
-        """Return what the local cluster tool prints."""
-        return run(sys.executable, "-m", "local", *arguments)
+        return self.cluster.kubectl(*arguments, stdin=stdin)
 
 
 def main() -> None:
     """Tell the story; the first thing that fails ends it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", default="demo", help="of the local cluster (default %(default)s)")
-    story = Story(parser.parse_args().name)
+    parser.add_argument("--context", help="an existing cluster instead, by its name in the kubeconfig")
+    parser.add_argument("--registry", default="", help="where the existing cluster pulls images from")
+    parser.add_argument("--clean", action="store_true", help="remove the demo from the existing cluster")
+    args = parser.parse_args()
+    if args.clean:
+        Existing(args.context, args.registry).clean()
+        return
+    tell(Story(Existing(args.context, args.registry) if args.context else Local(args.name)))
+
+
+def tell(story: Story) -> None:
+    """Run chapter by chapter."""
     start = time.monotonic()
     chapters = (
         story.start_cluster,
@@ -137,41 +174,6 @@ def main() -> None:
         print(f"\n[{number}/{len(chapters)}, {time.monotonic() - start:.0f} s] {chapter.__doc__}", flush=True)
         chapter()
     print(f"\nDone in {time.monotonic() - start:.0f} s.\n{story.what_next()}")
-
-
-def run(*command: str, stdin: str | None = None) -> str:
-    """Return what a command prints; where it fails, end with its own words, which it has printed already."""
-    finished = subprocess.run(  # noqa: S603  the demo's own commands
-        command, input=stdin, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, check=False
-    )
-    if finished.returncode:
-        sys.exit(f"{finished.stdout}{' '.join(command)} ended with {finished.returncode}.")
-    return finished.stdout
-
-
-def verdicts(url: str, texts: list[str]) -> list[str]:
-    """Return what the endpoint says of each text."""
-    request = Request(url, json.dumps({"data": texts}).encode(), {"Content-Type": "application/json"})  # noqa: S310
-    with urlopen(request, timeout=10) as response:  # noqa: S310  the demo's own Service
-        results = json.load(response)["results"]
-    return [VERDICTS[result["label"]] for result in results]
-
-
-async def under_load(url: str, change: Awaitable[None]) -> Outcome:
-    """Return what became of the requests that were sent while the change went on."""
-    stop = asyncio.Event()
-    texts = [claim["text"] for claim in CLAIMS]
-    load = asyncio.create_task(offer(url, "claims", texts, rate_per_s=RATE_PER_S, keep_alive=True, stop=stop))
-    try:
-        await change
-    finally:
-        stop.set()
-    return await load
-
-
-def say(line: str) -> None:
-    """Print a line of the story."""
-    print(f"  {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -101,4 +101,4 @@ def test_events_tell_transitions_and_no_more(kubectl: Kubectl) -> None:
     before = events()
     kubectl("scale", "mfd/claims", "--replicas=0")
     eventually(lambda: any("ScaledToZero" in event for event in events()))
-    assert set(events()) - set(before) <= {"ScaledToZero ", "RollingOut "}
+    assert set(events()) - set(before) <= {"ScaledToZero ", "Scaling "}
