@@ -54,7 +54,7 @@ class Reconciler:
             return None  # the garbage collector takes the children that have an owner reference
         observed, problem = await self._apply(owner)
         status = await self._report(owner, observed, problem)
-        return _recheck_s(owner, status)
+        return _recheck_s(owner, status, problem)
 
     async def _apply(self, owner: ModelDeployment) -> tuple[Observed, Cause | None]:
         """Do what is to be done; return what is known afterwards, and what stood in the way, if anything did."""
@@ -86,9 +86,10 @@ class Reconciler:
         return status
 
 
-def _recheck_s(owner: ModelDeployment, status: Manifest) -> float | None:
+def _recheck_s(owner: ModelDeployment, status: Manifest, problem: Cause | None) -> float | None:
     """Return when to look again at what no watch tells of, or None where nothing of the kind matters."""
-    settled = find(status["conditions"], "Ready")["status"] == "True"
-    if owner.spec.model.secret_name:
-        return CALM_RECHECK_S if settled else RECHECK_S
-    return None if settled else RECHECK_S
+    if problem:
+        return RECHECK_S
+    if not owner.spec.model.secret_name:
+        return None
+    return CALM_RECHECK_S if find(status["conditions"], "Ready")["status"] == "True" else RECHECK_S
