@@ -70,5 +70,6 @@ class AuditLog:
         return found
 
     def refusals(self) -> list[str]:
-        """Every request that the rights did not cover."""
-        return [entry["requestURI"] for entry in self.entries() if entry["responseStatus"]["code"] == 403]
+        """Every request that was refused for want of rights, and not because a namespace is going away."""
+        decision = "authorization.k8s.io/decision"
+        return [e["requestURI"] for e in self.entries() if e.get("annotations", {}).get(decision) == "forbid"]
