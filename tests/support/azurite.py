@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from azure.storage.blob import BlobServiceClient, PublicAccess, generate_container_sas
 
 from local import storage
+from tests.support.ports import free_port
 from tests.support.until import wait_until
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def running(folder: Path, *, tls: bool = False) -> Iterator[Azurite]:
 
     With `tls` it speaks https, as demo.blob.test, and takes tokens of Microsoft Entra ID, even unsigned ones.
     """
-    port = _free_port()
+    port = free_port()
     certificate = _certificate(folder) if tls else None
     command = ["node", str(storage.program()), "--blobPort", str(port), "--location", str(folder)]
     flags = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
@@ -92,9 +93,3 @@ def _answers(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port

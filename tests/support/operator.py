@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Protocol
 
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
+from tests.support.ports import free_port
 
 SYSTEM = "modelfleet-system"
 SERVICE_ACCOUNT = "modelfleet-operator"
@@ -85,11 +85,3 @@ class StartOperator(Protocol):
     """Starts a process with the name of a pod and the stock server's image."""
 
     def __call__(self, pod_name: str = "operator-0", server_image: str = "server:1") -> OperatorProcess: ...
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -10,11 +10,12 @@ from modelfleet.kube.client import SECRETS, KubeClient
 from modelfleet.reconcile.world import World
 
 
-async def gather(world: World, client: KubeClient, owner: ModelDeployment) -> Observed:
-    """Return what the world looks like for the owner."""
+async def gather(client: KubeClient, owner: ModelDeployment, seen: Observed) -> Observed:
+    """Return what the caches have shown, completed by what they do not hold: the user's Secret."""
     secret = owner.spec.model.secret_name
-    credentials = await client.get(SECRETS, owner.namespace, secret) if secret else None
-    return look(world, owner, Observed(credentials=credentials))
+    if not secret:
+        return seen
+    return dataclasses.replace(seen, credentials=await client.get(SECRETS, owner.namespace, secret))
 
 
 def look(world: World, owner: ModelDeployment, before: Observed) -> Observed:

@@ -60,7 +60,7 @@ class Reconciler:
         """Do what is to be done; return what is known afterwards, and what stood in the way, if anything did."""
         observed = look(self._world, owner, Observed())
         try:
-            observed = await gather(self._world, self._client, owner)
+            observed = await gather(self._client, owner, observed)
             if problem := obstacle(owner, observed):
                 return observed, problem
             await execute(self._world, self._client, owner, observed, plan(owner, observed, self._defaults))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from datetime import UTC, datetime
 
 from modelfleet.core.children import Defaults
+from modelfleet.core.errors import ModelfleetError
 from modelfleet.kube.client import KubeClient
 from modelfleet.kube.events import Recorder
 from modelfleet.reconcile.queue import Queue
@@ -15,6 +17,8 @@ from modelfleet.reconcile.world import Key, World
 from modelfleet.runtime.metrics import Metrics
 from modelfleet.runtime.settings import Settings
 from modelfleet.runtime.watcher import watch
+
+logger = logging.getLogger(__name__)
 
 CONTROLLER = "modelfleet.dev/operator"
 RESYNC_S = 600.0
@@ -54,6 +58,10 @@ async def _resync(world: World, queue: Queue[Key]) -> None:
     """Reconcile everything from time to time, spread out, against whatever no watch has told of."""
     while True:
         await asyncio.sleep(RESYNC_S)
-        await world.relist()
+        try:
+            await world.relist()
+        except ModelfleetError as error:
+            logger.warning("The ModelDeployments cannot be listed now: %s", error)
+            continue
         for key in world.owners.names():
             queue.add_after(key, random.uniform(0, RESYNC_S))  # noqa: S311  jitter

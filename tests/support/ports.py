@@ -1,0 +1,11 @@
+"""TCP ports for processes that tests start."""
+
+import socket
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
