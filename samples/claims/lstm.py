@@ -151,6 +151,7 @@ def _softmax(logits: Array) -> Array:
 
 def exported(weights: Weights) -> ModelProto:
     """The trained network as an ONNX graph. Its LSTM has one direction, which ONNX gives an axis of its own."""
+    size = len(weights["recurrent"])
     constants = {
         "embedding": weights["embedding"],
         "input": weights["input"].T[np.newaxis],
@@ -164,7 +165,7 @@ def exported(weights: Weights) -> ModelProto:
         helper.make_node("Cast", ["words"], ["indices"], to=TensorProto.INT64),
         helper.make_node("Transpose", ["indices"], ["by_position"], perm=[1, 0]),
         helper.make_node("Gather", ["embedding", "by_position"], ["embedded"]),
-        helper.make_node("LSTM", ["embedded", "input", "recurrent", "bias"], ["", "last"], hidden_size=STATE),
+        helper.make_node("LSTM", ["embedded", "input", "recurrent", "bias"], ["", "last"], hidden_size=size),
         helper.make_node("Squeeze", ["last", "direction_axis"], ["state"]),
         helper.make_node("Gemm", ["state", "dense", "dense_bias"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"]),

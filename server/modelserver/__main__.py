@@ -6,7 +6,8 @@ import sys
 
 import uvloop
 
-from modelserver import logs, settings
+from modelserver import settings
+from modelserver.observe import logs
 from modelserver.server import serve
 
 

@@ -5,7 +5,7 @@ Error
 ├── ModelNotFound 404       no model of that name or version is served here
 ├── ModelFailed 500         the model raised while running on a well-formed input
 ├── Unsupported 501         the protocol knows it, this server does not
-├── ModelUnavailable 503    it will be there: the model is still loading
+├── Unavailable 503         it will be there: the model is still loading, or the queue is full
 └── ModelInvalid            a model that cannot be loaded; never answered, it ends the process
 
 The mapping of kinds to statuses is Triton's, which clients of the Open Inference Protocol expect.
@@ -44,8 +44,8 @@ class Unsupported(Error):
     status = 501
 
 
-class ModelUnavailable(Error):
-    """The model is still loading."""
+class Unavailable(Error):
+    """Trying again in a moment will help."""
 
     status = 503
 

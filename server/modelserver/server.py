@@ -17,9 +17,11 @@ from modelserver.errors import ModelInvalid
 from modelserver.http.listener import Listener
 from modelserver.http.reader import Limits
 from modelserver.http.sockets import bind
-from modelserver.metrics import Metrics
-from modelserver.model import Model, load
-from modelserver.models import Models
+from modelserver.models.model import Model, load
+from modelserver.models.repository import Models
+from modelserver.observe.metrics import Metrics
+from modelserver.scheduling.scheduler import Scheduler
+from modelserver.service import InferenceService
 from modelserver.warmup import warm_up
 
 if TYPE_CHECKING:
@@ -62,7 +64,8 @@ class Server:
         self._threads = ThreadPoolExecutor(self._cpus, "inference")
         self._models = Models((source.name, source.version) for source in settings.models)
         self._metrics = Metrics()
-        self._app = App(self._models, self._threads, self._metrics)
+        scheduler = Scheduler(self._threads, self._metrics)
+        self._app = App(InferenceService(self._models, scheduler, self._metrics))
         limits = Limits(body_bytes=settings.max_body_bytes, request_s=settings.request_timeout_s)
         self._listener = Listener(self._app.answer, limits)
         self._metrics.ready.set_function(lambda: self._app.ready)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from modelserver import oip, score
 from modelserver.errors import Error, ModelFailed, ModelInvalid
 from modelserver.http.message import Request
-from modelserver.model import Model
-from modelserver.tensors import loads
+from modelserver.models.model import Model
+from modelserver.protocols import oip, score
+from modelserver.protocols.tensors import loads
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelserver import logs, termination
+from modelserver import termination
 from modelserver.fetch import credentials, location
 from modelserver.fetch.errors import FetchError
 from modelserver.fetch.fetcher import fetch
+from modelserver.observe import logs
 
 if TYPE_CHECKING:
     from modelserver.fetch.source import Source

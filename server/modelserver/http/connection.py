@@ -10,14 +10,14 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Protocol, cast
 
-from modelserver.http.message import Request, Response, head
+from modelserver.http.message import Deferred, Request, Response, head
 from modelserver.http.reader import Exchange, Limits, Reader
 from modelserver.http.sockets import has_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Answer = Callable[[Request], Response | asyncio.Future[Response]]
+    Answer = Callable[[Request], Response | Deferred]
 
 
 class Host(Protocol):
@@ -27,7 +27,7 @@ class Host(Protocol):
     draining: bool
     date: str
 
-    def answer(self, request: Request) -> Response | asyncio.Future[Response]:
+    def answer(self, request: Request) -> Response | Deferred:
         """The response to `request`, now or later; never raises."""
 
     def join(self, connection: Connection) -> None:
@@ -123,15 +123,15 @@ class Connection(asyncio.Protocol):
             if isinstance(answer, Response):
                 self._write(answer, exchange)
             else:
-                answer.add_done_callback(self._answered)
+                answer.then(self._answered)
         if self._reader.awaited and not self._current and not self._ended:
             self._reader.awaited = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._pause_or_resume()
 
-    def _answered(self, future: asyncio.Future[Response]) -> None:
+    def _answered(self, response: Response) -> None:
         if self._current:
-            self._write(future.result(), self._current)
+            self._write(response, self._current)
             self._advance()
 
     def _write(self, response: Response, exchange: Exchange) -> None:
@@ -139,8 +139,8 @@ class Connection(asyncio.Protocol):
         self._since = self._clock()
         ending = self._ended or self._host.draining
         last = not exchange.keep_alive or (ending and not self._waiting)
-        body = b"" if exchange.is_head else response.body
-        self._transport.writelines([head(response, self._host.date, close=last), body])
+        body = () if exchange.is_head else (response.body, *response.tail)
+        self._transport.writelines([head(response, self._host.date, close=last), *body])
         if last:
             self._hang_up()
 

@@ -83,7 +83,7 @@ async def test_it_says_so_while_it_drains_and_answers_all_the_same(server: Serve
 async def test_a_request_that_takes_long_is_finished(server: ServerProcess) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         post = asyncio.create_task(client.post("/score", json={"data": [20_000]}))
-        await until(lambda: server.metric("modelserver_requests_in_flight") == 1)
+        await until(lambda: server.metric('modelserver_requests_in_flight{model="slow",version="1"}') == 1)
         server.process.terminate()
         assert (await post).status_code == 200
     assert await asyncio.to_thread(server.process.wait, 10) == 0

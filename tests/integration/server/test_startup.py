@@ -30,7 +30,7 @@ def test_it_is_alive_but_not_ready_while_its_model_loads(tmp_path: Path) -> None
         assert client.get("/v2/models/m/ready").status_code == 503
         refused = server.score([1])
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-        assert "still loading" in refused.json()["error"]
+        assert "still loading" in refused.json()["message"]
         assert server.metric("modelserver_ready") == 0
         wait_until(lambda: client.get("/v2/health/ready").status_code == 200, seconds=60)
         assert client.get("/healthcheck").json() == {"status": "ready", "models": [{"name": "m", "version": "1"}]}
@@ -82,7 +82,7 @@ def test_a_warm_up_that_fails_is_only_a_warning(tmp_path: Path) -> None:
         assert server.client.get("/v2/health/ready").status_code == 200
         failed = server.score([[1]])
         assert failed.status_code == 500
-        assert "'m' failed on this input" in failed.json()["error"]
+        assert "'m' failed on this input" in failed.json()["message"]
 
 
 def test_a_port_that_is_taken_is_a_sentence_not_a_traceback(tmp_path: Path) -> None:

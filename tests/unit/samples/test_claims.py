@@ -15,7 +15,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from modelserver.errors import ModelFailed
-from modelserver.model import Model, load
+from modelserver.models.model import Model, load
 from samples.claims import lstm, train
 from samples.claims.texts import AUTO, HOME, write
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
-from modelserver.model import Model, load
+from modelserver.models.model import Model, load
 from tests.support.onnx_models import saved
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 
 from modelserver.http import listener as listeners
 from modelserver.http.listener import Listener
-from modelserver.http.message import Request, Response
+from modelserver.http.message import Deferred, Request, Response
 from modelserver.http.reader import Limits
 from modelserver.http.sockets import bind
 from tests.support.until import until
@@ -30,17 +30,17 @@ class Slow:
     """Answers each request with its target, when the test says so."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Request, asyncio.Future[Response]]] = []
+        self.asked: list[tuple[Request, Deferred]] = []
 
-    def __call__(self, request: Request) -> asyncio.Future[Response]:
-        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self.asked.append((request, future))
-        return future
+    def __call__(self, request: Request) -> Deferred:
+        later = Deferred()
+        self.asked.append((request, later))
+        return later
 
     async def release(self, count: int = 1) -> None:
         await until(lambda: len(self.asked) >= count)
-        request, future = self.asked[count - 1]
-        future.set_result(echo(request))
+        request, later = self.asked[count - 1]
+        later.resolve(echo(request))
 
 
 def echo(request: Request) -> Response:

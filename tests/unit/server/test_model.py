@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from modelserver.errors import ModelFailed, ModelInvalid
-from modelserver.model import load, model_file
+from modelserver.models.model import load, model_file
 from tests.support import onnx_models
 from tests.support.onnx_models import saved
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelserver.errors import BadRequest, ModelNotFound, ModelUnavailable
-from modelserver.models import Models
+from modelserver.errors import BadRequest, ModelNotFound, Unavailable
+from modelserver.models.repository import Models
 from tests.support import onnx_models
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from modelserver.model import Model
+    from modelserver.models.model import Model
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_model_that_is_still_loading_is_unavailable_and_makes_the_rest_wait(mo
     models.add(model)
     assert not models.ready
     assert models.find("m") is model
-    with pytest.raises(ModelUnavailable, match="still loading"):
+    with pytest.raises(Unavailable, match="still loading"):
         models.find("other")
 
 

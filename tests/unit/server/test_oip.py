@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from modelserver import oip
-from modelserver.datatypes import DATATYPES, Datatype
 from modelserver.errors import BadRequest, Unsupported
 from modelserver.http.message import Request
+from modelserver.models.datatypes import DATATYPES, Datatype
+from modelserver.protocols import oip
 from tests.support import onnx_models
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from modelserver.model import Model
+    from modelserver.models.model import Model
 
     Loaded = Callable[[onnx.ModelProto], Model]
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def ask(model: Model, body: object, headers: dict[bytes, bytes] | None = None) -> Any:
     request = Request("POST", "/v2/models/m/infer", headers or {}, orjson.dumps(body))
     inference = oip.parse(model, request)
-    return orjson.loads(inference.answer(model.run(inference.feed, inference.outputs)))
+    return orjson.loads(inference.answer(model.run(inference.feed, inference.outputs)).body)
 
 
 def tensor(

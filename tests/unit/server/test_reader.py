@@ -141,19 +141,3 @@ def test_a_client_that_waits_for_continue_is_noticed_until_its_body_comes() -> N
 
 def test_any_other_expectation_is_refused() -> None:
     assert refusal(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 2\r\n\r\n") == 417
-
-
-@pytest.mark.parametrize(
-    ("target", "path", "query"),
-    [
-        ("/score", "/score", {}),
-        ("/score?model_name=a%2Bb&x=&model_name=c", "/score", {"model_name": "a+b"}),
-        ("/v2/models/a%20b", "/v2/models/a b", {}),
-        ("http://host:80/score?a=b", "/score", {"a": "b"}),
-        ("http://host", "/", {}),
-        ("*", "*", {}),
-    ],
-)
-def test_targets_are_decoded(target: str, path: str, query: dict[str, str]) -> None:
-    request = Request("GET", target, {})
-    assert (request.path, request.query) == (path, query)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from modelserver import score
 from modelserver.errors import BadRequest, ModelFailed
 from modelserver.http.message import Request
+from modelserver.protocols import score
 from tests.support import onnx_models
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from modelserver.model import Model
+    from modelserver.models.model import Model
 
     Loaded = Callable[[onnx.ModelProto], Model]
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def ask(model: Model, body: object) -> Any:
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     inference = score.parse(model, Request("POST", "/score", {}, raw))
-    return orjson.loads(inference.answer(model.run(inference.feed, inference.outputs)))["results"]
+    return orjson.loads(inference.answer(model.run(inference.feed, inference.outputs)).body)["results"]
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from modelserver.datatypes import BY_NAME
 from modelserver.errors import BadRequest
-from modelserver.signature import Signature, TensorSpec
+from modelserver.models.datatypes import BY_NAME
+from modelserver.models.signature import Signature, TensorSpec
 
 
 def spec(*shape: int, datatype: str = "FP32") -> TensorSpec:

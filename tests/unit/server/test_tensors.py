@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from modelserver.datatypes import BY_NAME, DATATYPES, Datatype
 from modelserver.errors import BadRequest
-from modelserver.tensors import Array, array_of, dumps, jsonable, loads, reshaped
+from modelserver.models.datatypes import BY_NAME, DATATYPES, Array, Datatype
+from modelserver.protocols.tensors import array_of, dumps, jsonable, loads, reshaped
 
 NUMERIC = [datatype for datatype in DATATYPES if not datatype.is_text]
 INTEGER = [datatype for datatype in NUMERIC if datatype.dtype.kind in "iu"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelserver.errors import ModelInvalid
-from modelserver.model import load
+from modelserver.models.model import load
 from modelserver.warmup import warm_up
 from tests.support import onnx_models
 from tests.support.onnx_models import saved

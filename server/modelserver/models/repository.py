@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelserver.errors import BadRequest, ModelNotFound, ModelUnavailable
+from modelserver.errors import BadRequest, ModelNotFound, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from modelserver.model import Model
+    from modelserver.models.model import Model
 
 
 class Models:
@@ -41,7 +41,7 @@ class Models:
     def find(self, name: str, version: str | None = None) -> Model:
         """The model `name`; without `version` the one given last (versions are opaque: they have no order).
 
-        Raises ModelNotFound, or ModelUnavailable while it loads.
+        Raises ModelNotFound, or Unavailable while it loads.
         """
         versions = self.versions(name)
         if version is not None and version not in versions:
@@ -50,7 +50,7 @@ class Models:
             )
         model = self._models[name, version or versions[-1]]
         if model is None:
-            raise ModelUnavailable(f"the model '{name}' is still loading; try again in a moment")
+            raise Unavailable(f"the model '{name}' is still loading; try again in a moment")
         return model
 
     def only(self) -> Model:

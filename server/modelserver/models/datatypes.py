@@ -1,8 +1,11 @@
 """The tensor element types that ONNX Runtime and the Open Inference Protocol share."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True, slots=True)

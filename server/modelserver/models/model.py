@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import onnxruntime as ort
 
-from modelserver.datatypes import BY_ONNX
 from modelserver.errors import ModelFailed, ModelInvalid
-from modelserver.signature import Signature, TensorSpec
+from modelserver.models.datatypes import BY_ONNX
+from modelserver.models.signature import Signature, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from modelserver.tensors import Array
+    from modelserver.models.datatypes import Array
 
 # Every failure is raised and logged by this server: ONNX Runtime's own lines on stderr would only repeat it.
 ort.set_default_logger_severity(4)

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from modelserver.datatypes import BY_NAME
 from modelserver.errors import BadRequest, Unsupported
-from modelserver.inference import Inference
-from modelserver.tensors import Array, array_of, dumps, loads, reshaped
+from modelserver.http.message import Response
+from modelserver.models.datatypes import BY_NAME
+from modelserver.protocols.inference import Inference
+from modelserver.protocols.tensors import array_of, dumps, loads, reshaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelserver.errors import Error
     from modelserver.http.message import Request
-    from modelserver.model import Model
-    from modelserver.signature import Signature, TensorSpec
+    from modelserver.models.datatypes import Array
+    from modelserver.models.model import Model
+    from modelserver.models.signature import Signature, TensorSpec
 
 NAME = "v2"
 
@@ -37,7 +40,7 @@ def metadata(model: Model, versions: list[str]) -> dict[str, object]:
     }
 
 
-def parse(model: Model, request: Request) -> Inference:
+def parse(model: Model, request: Request) -> Inference[Response]:
     """The inference that `request` asks of `model`. Raises BadRequest or Unsupported."""
     if b"inference-header-content-length" in request.headers:
         raise Unsupported("the binary tensor extension is not supported; send the tensors' data as JSON")
@@ -48,6 +51,12 @@ def parse(model: Model, request: Request) -> Inference:
     feed = _feed(model.signature, _objects(body, "inputs"))
     wanted = _wanted(model.signature, _objects(body, "outputs") if body.get("outputs") else None)
     return Inference(feed, [spec.name for spec in wanted], partial(_answer, model, request_id, wanted))
+
+
+def refusal(error: Error) -> Response:
+    """`error` as the protocol writes it; what will pass says when to try again."""
+    retry = (("Retry-After", "1"),) if error.status == 503 else ()
+    return Response.error(error.status, str(error), *retry)
 
 
 def _objects(body: dict[str, Any], member: str) -> list[dict[str, Any]]:
@@ -109,12 +118,12 @@ def _wanted(signature: Signature, asked: list[dict[str, Any]] | None) -> list[Te
     return [by_name[item["name"]] for item in asked]
 
 
-def _answer(model: Model, request_id: str | None, wanted: Sequence[TensorSpec], values: list[Any]) -> bytes:
+def _answer(model: Model, request_id: str | None, wanted: Sequence[TensorSpec], values: list[Any]) -> Response:
     answer: dict[str, object] = {"model_name": model.name, "model_version": model.version}
     if request_id is not None:
         answer["id"] = request_id
     answer["outputs"] = [_output(spec, value) for spec, value in zip(wanted, values, strict=True)]
-    return dumps(answer)
+    return Response(200, dumps(answer))
 
 
 def _output(spec: TensorSpec, value: Array) -> dict[str, object]:

@@ -10,8 +10,7 @@ import numpy as np
 from modelserver.errors import BadRequest
 
 if TYPE_CHECKING:
-    from modelserver.datatypes import Datatype
-    from modelserver.tensors import Array
+    from modelserver.models.datatypes import Array, Datatype
 
 
 @dataclass(frozen=True, slots=True)

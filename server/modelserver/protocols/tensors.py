@@ -15,9 +15,7 @@ import orjson
 from modelserver.errors import BadRequest
 
 if TYPE_CHECKING:
-    from modelserver.datatypes import Datatype
-
-Array = np.ndarray[Any, np.dtype[Any]]
+    from modelserver.models.datatypes import Array, Datatype
 
 
 def array_of(data: object, datatype: Datatype) -> Array:
@@ -64,7 +62,7 @@ def dumps(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
 
-def loads(body: bytes) -> dict[str, Any]:
+def loads(body: bytes | bytearray) -> dict[str, Any]:
     """The JSON object in `body`, whatever the content type said. Raises BadRequest."""
     try:
         value = orjson.loads(body)

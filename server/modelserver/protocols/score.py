@@ -20,20 +20,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from modelserver.errors import BadRequest
-from modelserver.inference import Inference
-from modelserver.tensors import Array, array_of, dumps, jsonable, loads
+from modelserver.http.message import Response
+from modelserver.protocols.inference import Inference
+from modelserver.protocols.tensors import array_of, dumps, jsonable, loads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelserver.errors import Error
     from modelserver.http.message import Request
-    from modelserver.model import Model
-    from modelserver.signature import Signature
+    from modelserver.models.datatypes import Array
+    from modelserver.models.model import Model
+    from modelserver.models.signature import Signature
 
 NAME = "score"
 
 
-def parse(model: Model, request: Request) -> Inference:
+def parse(model: Model, request: Request) -> Inference[Response]:
     """The inference that `request` asks of `model`. Raises BadRequest, naming the model's inputs."""
     signature = model.signature
     try:
@@ -42,6 +45,12 @@ def parse(model: Model, request: Request) -> Inference:
         takes = f"The model '{model.name}' takes {signature}"
         raise BadRequest(f'{error}. {takes}; send {{"data": …}}, as GET /score shows') from None
     return Inference(feed, signature.all_outputs, partial(_answer, signature.all_outputs))
+
+
+def refusal(error: Error) -> Response:
+    """`{"message": …}`, as Azure ML's inference server writes errors."""
+    retry = (("Retry-After", "1"),) if error.status == 503 else ()
+    return Response(error.status, dumps({"message": str(error)}), headers=retry)
 
 
 def usage(model: Model) -> dict[str, object]:
@@ -56,7 +65,7 @@ def usage(model: Model) -> dict[str, object]:
     }
 
 
-def _data(body: bytes) -> object:
+def _data(body: bytes | bytearray) -> object:
     try:
         return loads(body)["data"]
     except KeyError:
@@ -93,8 +102,8 @@ def _from_records(records: list[Any]) -> dict[str, object]:
     return {name: [record[name] for record in records] for name in names}
 
 
-def _answer(names: Sequence[str], values: list[object]) -> bytes:
-    return dumps({"results": _results(names, [jsonable(value) for value in values])})
+def _answer(names: Sequence[str], values: list[object]) -> Response:
+    return Response(200, dumps({"results": _results(names, [jsonable(value) for value in values])}))
 
 
 def _results(names: Sequence[str], values: list[Any]) -> object:

@@ -1,0 +1,1 @@
+"""Models: loading them, what they take and give, and which ones a server has."""

@@ -1,0 +1,1 @@
+"""When models run: in which thread, and which requests together."""
