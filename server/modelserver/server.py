@@ -20,6 +20,7 @@ from modelserver.http.sockets import bind
 from modelserver.models.model import Model, load
 from modelserver.models.repository import Models
 from modelserver.observe.metrics import Metrics
+from modelserver.scheduling.probe import Findings, probe
 from modelserver.scheduling.scheduler import Scheduler
 from modelserver.service import InferenceService
 from modelserver.warmup import warm_up
@@ -61,11 +62,11 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._cpus = usable_cpus()
-        self._threads = ThreadPoolExecutor(self._cpus, "inference")
+        self._loader = ThreadPoolExecutor(1, "loader")
         self._models = Models((source.name, source.version) for source in settings.models)
         self._metrics = Metrics()
-        scheduler = Scheduler(self._threads, self._metrics)
-        self._app = App(InferenceService(self._models, scheduler, self._metrics))
+        self._scheduler = Scheduler(self._cpus, self._metrics, settings.request_timeout_s)
+        self._app = App(InferenceService(self._models, self._scheduler, self._metrics))
         limits = Limits(body_bytes=settings.max_body_bytes, request_s=settings.request_timeout_s)
         self._listener = Listener(self._app.answer, limits)
         self._metrics.ready.set_function(lambda: self._app.ready)
@@ -81,10 +82,11 @@ class Server:
         """Loads and warms up every model. Raises ModelInvalid for the first that cannot be loaded."""
         loop = asyncio.get_running_loop()
         for source in self._settings.models:
-            model, warm_up_s = await loop.run_in_executor(self._threads, _load, source)
+            model, findings, warm_up_s = await loop.run_in_executor(self._loader, _load, source)
             self._metrics.loaded(model, warm_up_s)
+            self._scheduler.add(model, findings)
             self._models.add(model)
-            log.info("model ready", extra=_facts(model, warm_up_s))
+            log.info("model ready", extra=_facts(model, findings, warm_up_s))
         log.info("ready")
 
     async def drain(self) -> None:
@@ -95,19 +97,21 @@ class Server:
         log.info("stopped", extra={"unanswered_connections": lost})
 
 
-def _load(source: ModelSource) -> tuple[Model, float]:
-    """The model and the seconds that its warm-up took. Raises ModelInvalid."""
+def _load(source: ModelSource) -> tuple[Model, Findings, float]:
+    """The model, how to run it, and the seconds that its warm-up took. Raises ModelInvalid."""
     model = load(source.name, source.version, source.path)
     started = time.perf_counter()
     warm_up(model, source.path)
-    return model, time.perf_counter() - started
+    findings = probe(model, source.path)
+    return model, findings, time.perf_counter() - started
 
 
-def _facts(model: Model, warm_up_s: float) -> dict[str, object]:
+def _facts(model: Model, findings: Findings, warm_up_s: float) -> dict[str, object]:
     return {
         "model": model.name,
         "version": model.version,
         "inputs": str(model.signature),
+        "max_batch_rows": findings.max_rows,
         "load_s": round(model.load_s, 3),
         "warm_up_s": round(warm_up_s, 3),
     }

@@ -1,103 +1,102 @@
-"""What the command line says, as one value."""
+"""What the server was told when it started, as one value."""
 
 from __future__ import annotations
 
-import argparse
-import re
+import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from modelserver import termination
+from modelserver import configuration
+from modelserver.cpus import usable_cpus
+from modelserver.memory import memory_limit
+from modelserver.options import HandlerSource, ModelSource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
-MODEL = re.compile(rf"(?P<name>{NAME})(:(?P<version>{NAME}))?=(?P<path>.+)")
-DEFAULT_VERSION = "1"  # clients of the protocol expect every model to have a version
-MIB = 1024 * 1024
-
-DESCRIPTION = """\
-Serves ONNX models over HTTP: POST /score, the Open Inference Protocol v2 under /v2, metrics under /metrics.
-GET /score shows what the models take. The server is alive at once and ready when every model is loaded."""
+__all__ = ["HandlerSource", "JwtSettings", "ModelSource", "Settings", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSource:
-    """A model to serve: its name, its version (an opaque string) and its file or folder."""
+class JwtSettings:
+    """The tokens to accept: of whom, for whom, and where the keys are (a file or URL; None: the issuer says)."""
 
-    name: str
-    version: str
-    path: Path
+    issuer: str
+    audience: str
+    keys: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that can be said about a server when it starts."""
+    """Everything that can be said about a server when it starts. None means without, or without bound."""
 
     models: tuple[ModelSource, ...]
+    models_dir: Path | None
+    model_control: bool  # whether models are loaded and unloaded over the network
+    memory_limit_bytes: int | None
+    threads: int
+    handler: HandlerSource | None
+    handler_workers: int
+    handler_timeout_s: float
+    handler_memory_bytes: int | None
     host: str
     port: int
+    grpc_port: int | None
     request_timeout_s: float
     max_body_bytes: int
+    max_connections: int
+    api_keys: Path | None
+    jwt: JwtSettings | None
+    live_settings: Path | None
     termination_log: Path
 
 
-def parse(arguments: Sequence[str]) -> Settings:
-    """The settings in `arguments`. Prints help or a mistake and raises SystemExit, as argparse does."""
-    parser = _parser()
-    found = parser.parse_args(arguments)
-    sources: list[ModelSource] = found.model
+def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in `arguments`, `environment` and the YAML file that they may name.
+
+    Prints help or a mistake and raises SystemExit, as argparse does.
+    """
+    parser, values = configuration.values(arguments, environment)
+    if mistake := _mistake(values):
+        parser.error(mistake)
+    return _settings(values)
+
+
+def _mistake(values: dict[str, Any]) -> str | None:
+    """What is wrong with options that are fine on their own."""
+    sources: Sequence[ModelSource] = values["model"]
+    if not sources and not values["models-dir"] and not values["handler"]:
+        return "there is nothing to serve: give --model NAME=PATH, --models-dir DIR or --handler PATH"
     if len({(source.name, source.version) for source in sources}) < len(sources):
-        parser.error("two models have the same name and version; give them as NAME:VERSION=PATH")
+        return "two models have the same name and version; give them as NAME:VERSION=PATH"
+    if bool(values["jwt-issuer"]) != bool(values["jwt-audience"]):
+        return "--jwt-issuer and --jwt-audience go together: a token is of somebody and for somebody"
+    if values["jwt-keys"] and not values["jwt-issuer"]:
+        return "--jwt-keys is of no use without --jwt-issuer"
+    return None
+
+
+def _settings(values: dict[str, Any]) -> Settings:
+    issuer, limit = values["jwt-issuer"], values["memory-limit"]
     return Settings(
-        models=tuple(sources),
-        host=found.host,
-        port=found.port,
-        request_timeout_s=found.request_timeout,
-        max_body_bytes=found.max_body * MIB,
-        termination_log=found.termination_log,
+        models=tuple(values["model"]),
+        models_dir=values["models-dir"],
+        model_control=values["model-control"],
+        memory_limit_bytes=memory_limit() if limit is None else limit or None,
+        threads=values["threads"] or usable_cpus(),
+        handler=values["handler"],
+        handler_workers=values["handler-workers"],
+        handler_timeout_s=values["handler-timeout"],
+        handler_memory_bytes=values["handler-memory"] or None,
+        host=values["host"],
+        port=values["port"],
+        grpc_port=values["grpc-port"],
+        request_timeout_s=values["request-timeout"],
+        max_body_bytes=values["max-body"],
+        max_connections=values["max-connections"],
+        api_keys=values["api-keys"],
+        jwt=JwtSettings(issuer, values["jwt-audience"], values["jwt-keys"]) if issuer else None,
+        live_settings=values["live-settings"],
+        termination_log=values["termination-log"],
     )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("modelserver", description=DESCRIPTION)
-    parser.add_argument(
-        "--model",
-        action="append",
-        required=True,
-        type=_source,
-        metavar="NAME[:VERSION]=PATH",
-        help="a model to serve, from an .onnx file or a folder with one; repeat for more. VERSION is any word "
-        f"(default {DEFAULT_VERSION}); requests that name no version get the one given last",
-    )
-    parser.add_argument("--port", type=int, default=5000, help="default %(default)s; 0 takes a free one")
-    parser.add_argument("--host", default="0.0.0.0", help="address to listen on, default %(default)s")  # noqa: S104
-    parser.add_argument(
-        "--request-timeout",
-        type=float,
-        default=30.0,
-        metavar="SECONDS",
-        help="for a request to arrive, for its answer, and for the last answers on SIGTERM; default %(default)g",
-    )
-    parser.add_argument(
-        "--max-body", type=int, default=64, metavar="MIB", help="largest request body; default %(default)s MiB"
-    )
-    parser.add_argument(
-        "--termination-log",
-        type=Path,
-        default=termination.DEFAULT,
-        metavar="PATH",
-        help="where to write why the server ended (default %(default)s); ignored where that cannot be written",
-    )
-    return parser
-
-
-def _source(text: str) -> ModelSource:
-    found = MODEL.fullmatch(text)
-    if not found:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not NAME=PATH or NAME:VERSION=PATH; names are letters, digits, '.', '_' and '-'"
-        )
-    return ModelSource(found["name"], found["version"] or DEFAULT_VERSION, Path(found["path"]))

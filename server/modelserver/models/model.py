@@ -32,10 +32,12 @@ class Model:
         self.signature = _signature(session)
         self._session = session
 
-    def run(self, feed: dict[str, Array], outputs: Sequence[str]) -> list[object]:
+    def run(
+        self, feed: dict[str, Array], outputs: Sequence[str], options: ort.RunOptions | None = None
+    ) -> list[object]:
         """The values of `outputs` in that order: arrays, or lists for sequences. Raises ModelFailed."""
         try:
-            result: list[object] = self._session.run(outputs, feed)
+            result: list[object] = self._session.run(outputs, feed, options)
         except Exception as error:
             raise ModelFailed(f"the model '{self.name}' failed on this input: {_one_line(error)}") from error
         return result

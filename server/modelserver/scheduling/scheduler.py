@@ -1,13 +1,22 @@
-"""Runs models for requests."""
+"""When, where and with which others the inferences of all models run.
+
+Requests that are there in the same turn of the event loop share a run, where the model is proved to allow it:
+nobody waits for a fuller batch, so a request that is alone loses nothing. A run that is likely to be short happens in
+the event loop's own thread, since handing it over would take longer; any other in a worker thread. While all workers
+are busy, requests pile up, and the next free worker takes its fair share of them in one run. Models take turns.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import Executor
+from collections import deque
 from typing import TYPE_CHECKING
 
-from modelserver.errors import Error
+from modelserver.errors import Error, Unavailable
+from modelserver.scheduling.batch import Batch, Job, rows_of, size_of
+from modelserver.scheduling.lane import Lane
+from modelserver.scheduling.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,29 +24,54 @@ if TYPE_CHECKING:
     from modelserver.models.datatypes import Array
     from modelserver.models.model import Model
     from modelserver.observe.metrics import Metrics
+    from modelserver.scheduling.batch import Result, Values
+    from modelserver.scheduling.probe import Findings
 
-    Result = list[object] | Error
+# Handing a run to a thread and its result back costs 50 to 100 µs, most of it waiting for the processor.
+SHORT_S = 150e-6
 
 
 class Scheduler:
-    """Decides when and where each model runs. All of it is called in the event loop's thread."""
+    """All of it is called in the event loop's thread. `limit_s` is how long a job may wait, and a run may take."""
 
-    def __init__(self, threads: Executor, metrics: Metrics) -> None:
-        self._threads = threads
-        self._metrics = metrics
+    def __init__(self, workers: int, metrics: Metrics, limit_s: float) -> None:
         self._loop = asyncio.get_running_loop()
+        self._workers = Workers(workers, self._loop)
+        self._metrics = metrics
+        self._limit_s = limit_s
+        self._lanes: dict[Model, Lane] = {}
+        self._busy: deque[Lane] = deque()
+        self._turn_planned = False
+
+    def add(self, model: Model, findings: Findings) -> None:
+        """Runs `model` from now on, as the findings of its probe allow."""
+        meter = self._metrics.model(model.name, model.version)
+        self._lanes[model] = Lane(model, meter, findings.costs, findings.max_rows, findings.steady)
+
+    def remove(self, model: Model) -> None:
+        """Forgets `model`; what waits for it is still run."""
+        del self._lanes[model]
 
     def submit(
         self, model: Model, feed: dict[str, Array], outputs: Sequence[str], done: Callable[[Result], None]
     ) -> None:
-        """Calls `done` once, later, with the values of `outputs` in that order, or with the ModelFailed that they
-        met. Raises Unavailable when too many requests for this model wait already.
+        """Calls `done` once, later, with the values of `outputs` in that order, or with the ModelFailed or
+        Unavailable that they met. Raises Unavailable when too many requests for this model wait already.
         """
-        self._loop.create_task(self._run(model, feed, outputs, done))
+        lane = self._lanes[model]
+        if len(lane.jobs) >= lane.max_waiting:
+            raise Unavailable(
+                f"{len(lane.jobs)} requests already wait for the model '{model.name}'; try again later"
+            )
+        rows = rows_of(feed) if lane.max_rows > 1 else 1
+        lane.jobs.append(Job(feed, outputs, done, rows, size_of(feed), time.perf_counter()))
+        lane.meter.in_flight += 1
+        self._list(lane)
+        self._plan_turn()
 
-    async def run(self, model: Model, feed: dict[str, Array], outputs: Sequence[str]) -> list[object]:
-        """The values of `outputs` in that order. Raises ModelFailed, or Unavailable as `submit` does."""
-        future: asyncio.Future[list[object]] = self._loop.create_future()
+    async def run(self, model: Model, feed: dict[str, Array], outputs: Sequence[str]) -> Values:
+        """The values of `outputs` in that order. Raises ModelFailed or Unavailable."""
+        future: asyncio.Future[Values] = self._loop.create_future()
 
         def done(result: Result) -> None:
             if future.done():
@@ -50,17 +84,72 @@ class Scheduler:
         self.submit(model, feed, outputs, done)
         return await future
 
-    async def _run(
-        self, model: Model, feed: dict[str, Array], outputs: Sequence[str], done: Callable[[Result], None]
-    ) -> None:
-        meter = self._metrics.model(model.name, model.version)
-        started = time.perf_counter()
-        meter.in_flight += 1
-        result: Result
-        try:
-            result = await self._loop.run_in_executor(self._threads, model.run, feed, outputs)
-        except Error as error:
-            result = error
-        meter.in_flight -= 1
-        meter.ran(1, time.perf_counter() - started, time.time())
-        done(result)
+    def close(self) -> None:
+        """Ends the worker threads, each after its present run."""
+        self._workers.close()
+
+    def _list(self, lane: Lane) -> None:
+        if not lane.listed:
+            lane.listed = True
+            self._busy.append(lane)
+
+    def _plan_turn(self) -> None:
+        """A turn comes after everything that has arrived by now was read: those requests share it."""
+        if not self._turn_planned:
+            self._turn_planned = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """One run for each lane that has jobs, as far as there are idle workers for those that are not short."""
+        self._turn_planned = False
+        for _ in range(len(self._busy)):
+            lane = self._busy.popleft()
+            lane.listed = False
+            if self._serve(lane) and lane.jobs:
+                self._plan_turn()
+            if lane.jobs:
+                self._list(lane)
+
+    def _serve(self, lane: Lane) -> bool:
+        """Runs the oldest jobs of `lane`; false when they have to wait for a worker."""
+        jobs = lane.batch(len(lane.jobs))
+        if lane.seconds(jobs) <= SHORT_S:
+            batch = self._taken(lane, jobs)
+            batch.run()
+            self._finished(lane, batch)
+            return True
+        if not self._workers.idle:
+            return False
+        share = -(-len(lane.jobs) // self._workers.idle)
+        batch = self._taken(lane, jobs[:share])
+        batch.interrupt_in(self._limit_s, self._loop)
+        self._workers.give(batch.run, lambda: self._finished_by_worker(lane, batch))
+        return True
+
+    def _taken(self, lane: Lane, jobs: list[Job]) -> Batch:
+        lane.take(jobs)
+        now = time.perf_counter()
+        for job in jobs:
+            lane.meter.queue_seconds.observe(now - job.submitted)
+        return Batch(lane.model, jobs)
+
+    def _finished_by_worker(self, lane: Lane, batch: Batch) -> None:
+        self._finished(lane, batch)
+        if self._busy:
+            self._plan_turn()
+
+    def _finished(self, lane: Lane, batch: Batch) -> None:
+        """Gives each job its result. Where a shared run failed, nobody knows whose fault it was, so each runs alone."""
+        jobs = batch.jobs
+        lane.meter.ran(batch.rows, batch.seconds, time.time())
+        if isinstance(batch.result, Error) and len(jobs) > 1:
+            for job in reversed(jobs):
+                job.alone = True
+                lane.jobs.appendleft(job)
+            self._list(lane)
+            self._plan_turn()
+            return
+        lane.costs.learn(batch.size, batch.seconds)
+        lane.meter.in_flight -= len(jobs)
+        for job, result in zip(jobs, batch.results(), strict=True):
+            job.done(result)

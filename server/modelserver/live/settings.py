@@ -1,0 +1,69 @@
+"""What can be changed while the server runs, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSettings:
+    """Send `percent` of the requests again, to the server at `url`, and wait `timeout_s` for each answer."""
+
+    url: str
+    percent: float
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLogSettings:
+    """Write `percent` of the requests and their answers to a file or below a blob URL, each cut to `max_body_bytes`.
+
+    `credentials` is a folder as the fetcher takes it; None means workload identity, where the pod has it.
+    """
+
+    to: str
+    percent: float
+    max_body_bytes: int = 64 * 1024
+    credentials: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How requests for a model share runs; None leaves it to the server.
+
+    `enabled` False lets every request run alone; True cannot overrule a probe that found rows to depend on each other.
+    """
+
+    max_rows: int | None = None
+    max_queue: int | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """The limits of the models that are named, and of all others."""
+
+    others: BatchLimits = BatchLimits()
+    models: Mapping[str, BatchLimits] = field(default_factory=dict)
+
+    def of(self, model: str) -> BatchLimits:
+        """The limits of `model`; what is not said for it is as for all others."""
+        named, others = self.models.get(model), self.others
+        if named is None:
+            return others
+        return BatchLimits(
+            others.max_rows if named.max_rows is None else named.max_rows,
+            others.max_queue if named.max_queue is None else named.max_queue,
+            others.enabled if named.enabled is None else named.enabled,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """Everything that can be changed while the server runs. None means without."""
+
+    mirror: MirrorSettings | None = None
+    request_log: RequestLogSettings | None = None
+    batching: Batching = Batching()
+    log_level: str = "INFO"

@@ -1,0 +1,31 @@
+"""How much memory this process may use, and uses: the container's limit, where it has one, not the node's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")
+LIMITS = (Path("memory.max"), Path("memory/memory.limit_in_bytes"))  # cgroup v2, v1
+
+
+def memory_limit(root: Path = CGROUPS) -> int:
+    """Bytes that may be used before the kernel ends the process: the cgroup's limit, or else all there are.
+
+    Without a limit, version 2 says "max" and version 1 a number that no machine reaches.
+    """
+    there_are = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limits = [int(text) for path in LIMITS if (text := _read(root / path)).isdigit()]
+    return min([there_are, *limits])
+
+
+def resident_bytes() -> int:
+    """Bytes of memory that this process occupies now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
