@@ -56,12 +56,13 @@ class InferenceService:
         except Exception:
             call.broken()
 
-    def complain(self, model: Model, error: ModelFailed) -> None:
-        """Logs that a model fails, but not once per request."""
+    def may_complain(self) -> bool:
+        """Whether to log a failure: not once per request."""
         now = time.monotonic()
-        if now >= self._next_complaint:
-            self._next_complaint = now + COMPLAINT_EVERY_S
-            log.error("%s", error, extra={"model": model.name, "version": model.version})
+        if now < self._next_complaint:
+            return False
+        self._next_complaint = now + COMPLAINT_EVERY_S
+        return True
 
 
 class Call(Generic[Asked, Answer]):
@@ -98,14 +99,18 @@ class Call(Generic[Asked, Answer]):
 
     def refused(self, error: Error) -> None:
         """Answers that there is no result, and why."""
-        if isinstance(error, ModelFailed) and self.model:
-            self._service.complain(self.model, error)
+        if isinstance(error, ModelFailed) and self._service.may_complain():
+            log.error("%s", error, extra=self._names())
         self._send(self._dialect.refusal(error), error.status)
 
     def broken(self) -> None:
         """Answers that the server has a defect, which the log tells about: to be called where it was caught."""
-        log.exception("an inference met a defect of the server", extra={"model": self.model and self.model.name})
+        if self._service.may_complain():
+            log.exception("an inference met a defect of the server", extra=self._names())
         self.refused(Error(DEFECT))
+
+    def _names(self) -> dict[str, str]:
+        return {"model": self.model.name, "version": self.model.version} if self.model else {}
 
     def _send(self, answer: Answer, status: int) -> None:
         seconds = time.perf_counter() - self._started

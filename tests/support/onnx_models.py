@@ -128,6 +128,64 @@ def slow() -> onnx.ModelProto:
     return _model(nodes, [("turns", "INT64", [1])], [("done", "FP32", [])], [start])
 
 
+def softmax_over_rows() -> onnx.ModelProto:
+    """`y` FP32 [-1,2] is the softmax of `x` along the first axis: every row depends on all others."""
+    nodes = [helper.make_node("Softmax", ["x"], ["y"], axis=0)]
+    return _model(nodes, [("x", "FP32", ["N", 2])], [("y", "FP32", ["N", 2])])
+
+
+def running_total() -> onnx.ModelProto:
+    """`y` FP32 [-1,2] adds up the rows of `x` so far: every row depends on those before it."""
+    axis = numpy_helper.from_array(np.array(0, np.int64), "axis")
+    nodes = [helper.make_node("CumSum", ["x", "axis"], ["y"])]
+    return _model(nodes, [("x", "FP32", ["N", 2])], [("y", "FP32", ["N", 2])], [axis])
+
+
+def noise() -> onnx.ModelProto:
+    """`y` FP32 [-1,2] is `x` and some noise: it never gives the same twice."""
+    nodes = [
+        helper.make_node("RandomUniformLike", ["x"], ["noise"], dtype=TensorProto.FLOAT),
+        helper.make_node("Add", ["x", "noise"], ["y"]),
+    ]
+    return _model(nodes, [("x", "FP32", ["N", 2])], [("y", "FP32", ["N", 2])])
+
+
+def constant() -> onnx.ModelProto:
+    """`y` FP32 [-1,2] is 0 whatever `x` is."""
+    zero = numpy_helper.from_array(np.array(0, np.float32), "zero")
+    nodes = [helper.make_node("Mul", ["x", "zero"], ["y"])]
+    return _model(nodes, [("x", "FP32", ["N", 2])], [("y", "FP32", ["N", 2])], [zero])
+
+
+def word_counts(words: Sequence[str]) -> onnx.ModelProto:
+    """How often each of `words` is in `text` BYTES [-1]: `counts` FP32 [-1, number of words]."""
+    nodes = [
+        helper.make_node(
+            "Tokenizer",
+            ["text"],
+            ["tokens"],
+            domain="com.microsoft",
+            mark=0,
+            pad_value="#",
+            mincharnum=1,
+            separators=[" "],
+        ),
+        helper.make_node(
+            "TfIdfVectorizer",
+            ["tokens"],
+            ["counts"],
+            mode="TF",
+            min_gram_length=1,
+            max_gram_length=1,
+            max_skip_count=0,
+            ngram_counts=[0],
+            ngram_indexes=list(range(len(words))),
+            pool_strings=list(words),
+        ),
+    ]
+    return _model(nodes, [("text", "BYTES", ["N"])], [("counts", "FP32", ["N", len(words)])])
+
+
 def saved(model: onnx.ModelProto, path: Path) -> Path:
     """`path`, after writing `model` there."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +202,7 @@ def _model(
     graph = helper.make_graph(
         nodes, "test", [_value(*value) for value in inputs], [_value(*value) for value in outputs], constants
     )
-    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 3)]
+    opsets = [helper.make_opsetid(*opset) for opset in (("", OPSET), ("ai.onnx.ml", 3), ("com.microsoft", 1))]
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR)
 
 

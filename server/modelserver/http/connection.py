@@ -10,8 +10,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Protocol, cast
 
-from modelserver.http.message import Deferred, Request, Response, head
-from modelserver.http.reader import Exchange, Limits, Reader
+from modelserver.http.message import Deferred, Request, Response, head, new_id
+from modelserver.http.reader import Limits, Reader
 from modelserver.http.sockets import has_data
 
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ class Connection(asyncio.Protocol):
         self._clock = clock
         self._since = clock()  # when the present state (idle, reading, answering, lingering) began
         self._reader = Reader(host.limits)
-        self._waiting: deque[Exchange] = deque()
-        self._current: Exchange | None = None
+        self._waiting: deque[Request | Response] = deque()  # a response stands for what could not be read
+        self._current: Request | Response | None = None
         self._transport: asyncio.Transport
         self._eof = False  # the client will send no more
         self._ended = False  # nothing that still arrives will be answered
         self._lingering = False  # half-closed, waiting for the client to close
         self._writable = True
+        self._paused = False
 
     # What the transport calls
 
@@ -72,11 +73,19 @@ class Connection(asyncio.Protocol):
         if self._ended:
             return
         was_reading = self._reader.reading
-        self._waiting.extend(self._reader.feed(data))
-        if self._reader.reading and not was_reading and not self._current:
-            self._since = self._clock()
-        self._ended = bool(self._waiting) and not self._waiting[-1].keep_alive
-        self._advance()
+        messages = self._reader.feed(data)
+        if self._reader.reading:
+            if not was_reading and not self._current:
+                self._since = self._clock()
+            if (rest := self._reader.rest()) is not None:
+                self._receive_into(rest)
+        self._read(messages)
+
+    def body_received(self) -> None:
+        """Answers the request whose large body is complete."""
+        self._transport.set_protocol(self)
+        if not self._ended:
+            self._read(self._reader.complete())
 
     def eof_received(self) -> bool:
         """Keeps the transport open while there is still something to answer."""
@@ -113,34 +122,52 @@ class Connection(asyncio.Protocol):
 
     # How it answers
 
+    def _read(self, messages: list[Request | Response]) -> None:
+        if messages:
+            self._waiting.extend(messages)
+            self._ended = not messages[-1].keep_alive
+        self._advance()
+
+    def _receive_into(self, rest: memoryview) -> None:
+        self._transport.set_protocol(LargeBody(self, rest))
+
     def _advance(self) -> None:
         """Answers waiting requests until one has to be waited for."""
-        while self._waiting and not self._current and self._writable:
-            exchange = self._current = self._waiting.popleft()
+        waiting = self._waiting
+        while waiting and self._current is None and self._writable:
+            message = self._current = waiting.popleft()
             self._since = self._clock()
-            message = exchange.message
             answer = message if isinstance(message, Response) else self._host.answer(message)
             if isinstance(answer, Response):
-                self._write(answer, exchange)
+                self._write(answer)
             else:
                 answer.then(self._answered)
         if self._reader.awaited and not self._current and not self._ended:
             self._reader.awaited = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self._pause_or_resume()
+        if self._paused != bool(waiting):
+            self._pause_or_resume()
 
     def _answered(self, response: Response) -> None:
-        if self._current:
-            self._write(response, self._current)
-            self._advance()
+        if self._current is not None:
+            self._write(response)
+            if self._waiting or self._reader.awaited:
+                self._advance()
 
-    def _write(self, response: Response, exchange: Exchange) -> None:
-        self._current = None
+    def _write(self, response: Response) -> None:
+        asked, self._current = self._current, None
         self._since = self._clock()
         ending = self._ended or self._host.draining
-        last = not exchange.keep_alive or (ending and not self._waiting)
-        body = () if exchange.is_head else (response.body, *response.tail)
-        self._transport.writelines([head(response, self._host.date, close=last), *body])
+        last = not (asked is not None and asked.keep_alive) or (ending and not self._waiting)
+        is_head = isinstance(asked, Request) and asked.method == "HEAD"
+        request_id = asked.id if isinstance(asked, Request) else new_id()
+        first = head(response, request_id, self._host.date, close=last)
+        if is_head:
+            self._transport.write(first)
+        elif response.tail:
+            self._transport.writelines([first, response.body, *response.tail])
+        else:
+            self._transport.write(first + response.body)
         if last:
             self._hang_up()
 
@@ -148,7 +175,8 @@ class Connection(asyncio.Protocol):
         """While requests wait, the rest stays in the kernel, and slows the client."""
         if self._transport.is_closing():
             return
-        if self._waiting:
+        self._paused = bool(self._waiting)
+        if self._paused:
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
@@ -159,7 +187,8 @@ class Connection(asyncio.Protocol):
         else:
             response = Response.error(408, f"the request did not arrive within {after_s:g} s")
         self._waiting.clear()
-        self._write(response, Exchange(response, keep_alive=False))
+        self._current = response
+        self._write(response)
 
     def _hang_up(self) -> None:
         """Closes our half; the client's end of stream, or `linger_s`, closes the rest."""
@@ -169,5 +198,28 @@ class Connection(asyncio.Protocol):
         if self._eof:
             self._transport.close()
         elif not self._transport.is_closing():
+            self._paused = False
             self._transport.resume_reading()
             self._transport.write_eof()
+
+
+class LargeBody(asyncio.BufferedProtocol):
+    """Receives the rest of a large body into its place, for the connection that it is a part of."""
+
+    def __init__(self, connection: Connection, rest: memoryview) -> None:
+        self._connection = connection
+        self._rest = rest
+        self.eof_received = connection.eof_received  # type: ignore[method-assign]
+        self.connection_lost = connection.connection_lost  # type: ignore[method-assign]
+        self.pause_writing = connection.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = connection.resume_writing  # type: ignore[method-assign]
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        """Where the next bytes go."""
+        return self._rest
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes went there."""
+        self._rest = self._rest[nbytes:]
+        if not self._rest:
+            self._connection.body_received()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import http
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from itertools import count
+from typing import TYPE_CHECKING, ClassVar
 
 import orjson
 
@@ -12,25 +15,44 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _REASONS = {status.value: status.phrase for status in http.HTTPStatus}
+_ID_PREFIX = os.urandom(8).hex()
+_ID_NUMBERS = count(1)
+MAX_ID = 256
 
 
 @dataclass(slots=True)
 class Request:
     """One request. Header names are in lower case; of repeated headers the last one counts.
 
-    `body` is bytes, or the writable buffer that a large body was received into; nobody writes to it.
+    `body` is bytes, or for a large one a view of the buffer that it was received into; nobody writes to it.
+    `keep_alive` says whether another request may follow on the same connection.
     """
 
     method: str
     target: str
     headers: dict[bytes, bytes]
-    body: bytes | bytearray = b""
+    body: bytes | memoryview = b""
+    keep_alive: bool = True
+    _id: str = ""
+
+    @property
+    def id(self) -> str:
+        """What the client calls this request (the header x-request-id), else a name that no other request has."""
+        if not self._id:
+            given = self.headers.get(b"x-request-id", b"")
+            self._id = given.decode("latin-1") if 0 < len(given) <= MAX_ID else new_id()
+        return self._id
+
+
+def new_id() -> str:
+    """A name for a request that no other has."""
+    return f"{_ID_PREFIX}{next(_ID_NUMBERS):08x}"
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One response; `headers` are those beyond length, type, date and connection. `tail` follows `body`: buffers
-    that are sent from where they are (tensors).
+    """One response; `headers` are those beyond length, type, date, connection and id. `tail` follows `body`:
+    buffers of bytes that are sent from where they are (tensors).
     """
 
     status: int
@@ -39,9 +61,12 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
     tail: Sequence[bytes | memoryview] = ()
 
+    # What is answered instead of a request that could not be read ends its connection.
+    keep_alive: ClassVar[bool] = False
+
     def __len__(self) -> int:
         """The bytes of the body."""
-        return len(self.body) + sum(map(len, self.tail))
+        return len(self.body) + sum(map(len, self.tail)) if self.tail else len(self.body)
 
     @classmethod
     def error(cls, status: int, sentence: str, *headers: tuple[str, str]) -> Response:
@@ -75,14 +100,16 @@ class Deferred:
             self._callback(response)
 
 
-def head(response: Response, date: str, *, close: bool) -> bytes:
+def head(response: Response, request_id: str, date: str, *, close: bool) -> bytes:
     """Status line and headers of `response`, up to and with the empty line."""
-    lines = [
-        f"HTTP/1.1 {response.status} {_REASONS.get(response.status, '')}",
-        f"Content-Type: {response.content_type}",
-        f"Content-Length: {len(response)}",
-        f"Date: {date}",
-        "Connection: close" if close else "Connection: keep-alive",
-        *(f"{name}: {value}" for name, value in response.headers),
-    ]
-    return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+    beginning = _beginning(response.status, response.content_type, close)
+    more = "".join([f"{name}: {value}\r\n" for name, value in response.headers]) if response.headers else ""
+    end = f"Date: {date}\r\nX-Request-Id: {request_id}\r\n{more}Content-Length: {len(response)}\r\n\r\n"
+    return (beginning + end).encode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def _beginning(status: int, content_type: str, close: bool) -> str:
+    connection = "close" if close else "keep-alive"
+    reason = _REASONS.get(status, "")
+    return f"HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nConnection: {connection}\r\n"

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import httptools
+import numpy as np
 
 from modelserver.http.message import Request, Response
+
+# From here on, receiving a body into its place is faster than joining its pieces.
+LARGE = 64 * 1024
+METHODS = {method.encode(): method for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +23,6 @@ class Limits:
     idle_s: float = 90.0
     request_s: float = 30.0
     linger_s: float = 2.0
-
-
-@dataclass(slots=True)
-class Exchange:
-    """A request to be answered, or the response to one that could not be read, and whether another may follow."""
-
-    message: Request | Response
-    keep_alive: bool
-    is_head: bool = False
 
 
 class Refused(Exception):
@@ -43,96 +39,148 @@ class Reader:
     `reading` is true within a request; `awaited` while the client waits for "100 Continue" to send its body.
     """
 
+    __slots__ = (
+        "_body",
+        "_done",
+        "_fed",
+        "_filled",
+        "_finished",
+        "_head_begun",
+        "_headers",
+        "_in_head",
+        "_large",
+        "_limits",
+        "_parser",
+        "_url",
+        "awaited",
+        "reading",
+    )
+
     def __init__(self, limits: Limits) -> None:
         self.reading = False
         self.awaited = False
         self._limits = limits
         self._parser = httptools.HttpRequestParser(self)
-        self._done: list[Exchange] = []
+        self._done: list[Request | Response] = []
         self._finished = False
         self._in_head = False
+        self._head_begun = False  # within the piece that is being fed
+        self._fed = 0  # bytes of the pieces that the present head lies in
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
-        self._body: list[bytes] = []
-        self._head_bytes = self._unfinished_bytes = self._body_bytes = 0
+        self._body = b""
+        self._large: memoryview | None = None
+        self._filled = 0
 
-    def feed(self, data: bytes) -> list[Exchange]:
-        """The requests that `data` completes. After one that does not keep the connection alive comes no other."""
+    def feed(self, data: bytes) -> list[Request | Response]:
+        """The requests that `data` completes; last the refusal of one that cannot be read. After that, and after a
+        request that does not keep the connection alive, comes no other.
+        """
         if self._finished:
             return []
-        head_begun = self._headers if self._in_head else None
+        done: list[Request | Response] = []
+        self._done = done
+        self._fed = self._fed + len(data) if self._in_head else len(data)
+        self._head_begun = False
         try:
             self._parser.feed_data(data)
-            if self._in_head and self._headers is head_begun:
-                self._unfinished_bytes += len(data)  # a header that never ends shows only as bytes
-                self._check_head(self._unfinished_bytes)
+            if self._in_head:
+                self._check_unfinished_head()
         except httptools.HttpParserUpgrade:
             pass  # the request is answered as plain HTTP/1.1; whatever follows it is not HTTP
         except httptools.HttpParserCallbackError as error:
             self._refuse(error.__context__)
         except (httptools.HttpParserError, Refused) as error:
             self._refuse(error)
-        done, self._done = self._done, []
         return done
+
+    def rest(self) -> memoryview | None:
+        """Where the rest of a large body belongs, of which nothing but that may be received now."""
+        if self._large is None or self._finished:
+            return None
+        return self._large[self._filled :]
+
+    def complete(self) -> list[Request | Response]:
+        """The request whose body has been received into `rest()`."""
+        self._done = []
+        self.on_message_complete()
+        self._parser = httptools.HttpRequestParser(self)  # the old one still waits for this body
+        return self._done
 
     # What the parser calls
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._url = b""
+        self._url = self._body = b""
         self._headers = {}
-        self._body = []
-        self._head_bytes = self._unfinished_bytes = self._body_bytes = 0
-        self._in_head = self.reading = True
+        self._in_head = self._head_begun = self.reading = True
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
         self._url += url
-        self._head_bytes += len(url)
-        self._check_head(self._head_bytes)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
         self._headers[name.lower()] = value
-        self._head_bytes += len(name) + len(value) + 4
-        self._check_head(self._head_bytes)
 
     def on_headers_complete(self) -> None:
         """Refuses what can be refused before its body is read."""
         self._in_head = False
-        length = self._headers.get(b"content-length", b"")
-        self._check_body(int(length) if length.isdigit() else 0)
-        if b"host" not in self._headers and self._parser.get_http_version() == "1.1":
+        headers = self._headers
+        if self._fed > self._limits.head_bytes:
+            self._check_head(len(self._url) + sum(len(name) + len(value) + 4 for name, value in headers.items()))
+        if b"content-length" in headers:
+            self._prepare_body(int(headers[b"content-length"]))
+        if b"host" not in headers and self._parser.get_http_version() == "1.1":
             raise Refused(400, "the request has no Host header")
-        expectation = self._headers.get(b"expect", b"").lower()
-        if expectation not in (b"", b"100-continue"):
-            raise Refused(417, "the only expectation that can be met is 100-continue")
-        self.awaited = bool(expectation)
+        if b"expect" in headers:
+            if headers[b"expect"].lower() != b"100-continue":
+                raise Refused(417, "the only expectation that can be met is 100-continue")
+            self.awaited = True
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
-        self._body.append(body)
-        self._body_bytes += len(body)
-        self._check_body(self._body_bytes)
+        if self._large is not None:
+            end = self._filled + len(body)
+            self._large[self._filled : end] = body
+            self._filled = end
+            return
+        self._body = self._body + body if self._body else body
+        self._check_body(len(self._body))
 
     def on_message_complete(self) -> None:
         """A request is complete."""
-        method = self._parser.get_method().decode("ascii")
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        request = Request(method, self._url.decode("latin-1"), self._headers, body)
-        keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
-        self._finish(Exchange(request, keep_alive, method == "HEAD"))
+        parser = self._parser
+        method = parser.get_method()
+        body = self._body if self._large is None else self._large
+        self._large = None
+        keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
+        target = self._url.decode("latin-1")
+        name = METHODS.get(method) or method.decode("ascii")
+        self._finish(Request(name, target, self._headers, body, keep_alive))
 
     # Limits
 
+    def _prepare_body(self, length: int) -> None:
+        self._check_body(length)
+        if length >= LARGE:
+            # Not a bytearray, which would fill the memory with zeros before anything has arrived.
+            self._large, self._filled = np.empty(length, np.uint8).data, 0
+
     def _refuse(self, error: BaseException | None) -> None:
         refused = error if isinstance(error, Refused) else Refused(400, f"this is not valid HTTP/1.1: {error}")
-        self._finish(Exchange(refused.response, keep_alive=False))
+        self._finish(refused.response)
 
-    def _finish(self, exchange: Exchange) -> None:
-        self._done.append(exchange)
-        self._finished = not exchange.keep_alive
+    def _finish(self, message: Request | Response) -> None:
+        self._done.append(message)
+        self._finished = not message.keep_alive
         self.reading = self.awaited = False
+
+    def _check_unfinished_head(self) -> None:
+        """A header that never ends shows only as bytes, of those pieces that hold nothing else."""
+        if self._head_begun:
+            self._fed = 0
+        self._check_head(self._fed)
 
     def _check_head(self, size: int) -> None:
         if size > self._limits.head_bytes:

@@ -47,12 +47,23 @@ class Job:
 
 def size_of(feed: dict[str, Array]) -> int:
     """How many bytes a model has to read, text included."""
-    total = 0
+    size = 0
     for array in feed.values():
-        total += array.nbytes
+        size += array.nbytes
         if array.dtype.kind == "O":
-            total += sum(map(len, array.flat))
-    return total
+            size += sum(map(len, array.flat))
+    return size
+
+
+def rows_of(feed: dict[str, Array]) -> int:
+    """The rows that all inputs have; 0 where they differ or have none: then the model has to judge the input."""
+    rows = -1
+    for array in feed.values():
+        found = array.shape[0] if array.shape else 0
+        if rows not in (-1, found):
+            return 0
+        rows = found
+    return rows
 
 
 class Batch:
@@ -123,12 +134,6 @@ def can_share_rows(signature: Signature) -> bool:
     if not signature.inputs or len(signature.outputs) < len(signature.all_outputs):
         return False
     return all(spec.shape and spec.shape[0] < 0 for spec in (*signature.inputs, *signature.outputs))
-
-
-def rows_of(feed: dict[str, Array]) -> int:
-    """The rows that all inputs have; 0 where they differ, or have none: then the model has to say what it thinks."""
-    sizes = {len(array) if array.ndim else 0 for array in feed.values()}
-    return sizes.pop() if len(sizes) == 1 else 0
 
 
 def same(one: Any, other: Any) -> bool:

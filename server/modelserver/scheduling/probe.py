@@ -1,7 +1,7 @@
 """Finds out at load time whether requests can share runs of a model, and how many rows are best.
 
-A free first axis alone proves nothing: a model may normalise over it, rank along it, or be slower with more rows. So
-rows that give different results are run alone, together, and together in another order; each must give the same.
+A free first axis alone proves nothing: a model may normalise over it, rank along it, or be slower with more rows.
+So rows that give different results are run alone, together, and together in another order: no result may change.
 """
 
 from __future__ import annotations

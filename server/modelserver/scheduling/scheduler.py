@@ -1,9 +1,10 @@
 """When, where and with which others the inferences of all models run.
 
 Requests that are there in the same turn of the event loop share a run, where the model is proved to allow it:
-nobody waits for a fuller batch, so a request that is alone loses nothing. A run that is likely to be short happens in
-the event loop's own thread, since handing it over would take longer; any other in a worker thread. While all workers
-are busy, requests pile up, and the next free worker takes its fair share of them in one run. Models take turns.
+nobody waits for a fuller batch, so a request that is alone loses nothing. A run that is likely to be short happens
+in the event loop's own thread, since handing it over would take longer; any other in a worker thread. While all
+workers are busy, requests pile up, and the next free worker takes its fair share of them in one run. Models take
+turns.
 """
 
 from __future__ import annotations
@@ -102,13 +103,18 @@ class Scheduler:
     def _turn(self) -> None:
         """One run for each lane that has jobs, as far as there are idle workers for those that are not short."""
         self._turn_planned = False
-        for _ in range(len(self._busy)):
-            lane = self._busy.popleft()
+        lanes, self._busy = self._busy, deque()
+        unserved = []
+        for lane in lanes:
             lane.listed = False
-            if self._serve(lane) and lane.jobs:
-                self._plan_turn()
-            if lane.jobs:
+            if not self._serve(lane):
+                unserved.append(lane)
+            elif lane.jobs:
                 self._list(lane)
+                self._plan_turn()
+        for lane in reversed(unserved):  # first in line when a worker is idle again
+            lane.listed = True
+            self._busy.appendleft(lane)
 
     def _serve(self, lane: Lane) -> bool:
         """Runs the oldest jobs of `lane`; false when they have to wait for a worker."""
@@ -139,7 +145,7 @@ class Scheduler:
             self._plan_turn()
 
     def _finished(self, lane: Lane, batch: Batch) -> None:
-        """Gives each job its result. Where a shared run failed, nobody knows whose fault it was, so each runs alone."""
+        """Gives each job its result. Where a shared run failed, each runs again alone: it was the fault of one."""
         jobs = batch.jobs
         lane.meter.ran(batch.rows, batch.seconds, time.time())
         if isinstance(batch.result, Error) and len(jobs) > 1:

@@ -44,7 +44,7 @@ class Slow:
 
 
 def echo(request: Request) -> Response:
-    return Response(200, request.target.encode() + request.body, "text/plain")
+    return Response(200, request.target.encode() + bytes(request.body), "text/plain")
 
 
 @asynccontextmanager
@@ -194,6 +194,48 @@ async def test_a_client_that_does_not_read_is_not_answered_further() -> None:
         for _ in range(100):
             await body_of(reader)
         writer.close()
+
+
+async def test_large_bodies_and_small_ones_may_follow_each_other() -> None:
+    bodies = [b"a" * 3_000_000, b"b", b"c" * 100_000, b"d" * 65_536, b"", b"e" * 1_000_000]
+    async with (
+        listening(limits=Limits()) as (_, port),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        for body in bodies:
+            assert (await client.post("/", content=body)).content == b"/" + body
+
+
+async def test_large_bodies_may_be_pipelined() -> None:
+    slow = Slow()
+    body = b"x" * 200_000
+    async with listening(slow, limits=Limits()) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        post = b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n"
+        writer.write(b"".join(post % number + body for number in (1, 2, 3)))
+        for count in (1, 2, 3):
+            await slow.release(count)
+            assert (await body_of(reader))[1] == b"/%d" % count + body
+        writer.close()
+
+
+async def test_a_client_that_leaves_within_a_large_body_harms_nobody() -> None:
+    async with listening(limits=Limits()) as (listener, port):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + b"x" * 100_000)
+        await until(lambda: bool(listener.connections))
+        await writer.drain()
+        writer.transport.abort()
+        await until(lambda: not listener.connections)
+
+
+async def test_every_answer_names_its_request() -> None:
+    async with listening() as (_, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert (await client.get("/", headers={"X-Request-Id": "mine"})).headers["x-request-id"] == "mine"
+        made_up = {(await client.get("/")).headers["x-request-id"] for _ in range(3)}
+        made_up.add((await client.get("/", headers={"X-Request-Id": "x" * 257})).headers["x-request-id"])
+        assert len(made_up) == 4
+        assert all(len(name) == 24 for name in made_up)
 
 
 @pytest.fixture

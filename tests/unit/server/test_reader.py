@@ -9,22 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelserver.http.message import Request, Response
-from modelserver.http.reader import Exchange, Limits, Reader
+from modelserver.http.reader import LARGE, Limits, Reader
 
 LIMITS = Limits(head_bytes=500, body_bytes=1000)
 GET = b"GET /score HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
-def read(*pieces: bytes, limits: Limits = LIMITS) -> list[Exchange]:
+def read(*pieces: bytes, limits: Limits = LIMITS) -> list[Request | Response]:
     reader = Reader(limits)
-    return [exchange for piece in pieces for exchange in reader.feed(piece)]
+    return [message for piece in pieces for message in reader.feed(piece)]
 
 
 def refusal(*pieces: bytes) -> int:
-    (exchange,) = read(*pieces)
-    assert isinstance(exchange.message, Response)
-    assert not exchange.keep_alive
-    return exchange.message.status
+    (message,) = read(*pieces)
+    assert isinstance(message, Response)
+    return message.status
 
 
 @dataclass(frozen=True)
@@ -55,15 +54,14 @@ def test_requests_are_read_the_same_however_they_are_cut(sent: list[Sent], data:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=8)))
     pieces = [wire[start:end] for start, end in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
     found = read(*[piece for piece in pieces if piece])
-    assert [exchange.keep_alive for exchange in found] == [True] * len(sent)
-    messages = [exchange.message for exchange in found]
-    assert [(m.target, m.body) for m in messages if isinstance(m, Request)] == [(s.target, s.body) for s in sent]
+    assert [message.keep_alive for message in found] == [True] * len(sent)
+    assert [(m.target, m.body) for m in found if isinstance(m, Request)] == [(s.target, s.body) for s in sent]
 
 
 @given(st.binary(min_size=1, max_size=300))
 def test_arbitrary_bytes_are_a_request_a_400_or_not_yet_anything(data: bytes) -> None:
-    for exchange in read(data):
-        assert isinstance(exchange.message, Request) or exchange.message.status == 400
+    for message in read(data):
+        assert isinstance(message, Request) or message.status == 400
 
 
 @pytest.mark.parametrize(
@@ -77,9 +75,9 @@ def test_arbitrary_bytes_are_a_request_a_400_or_not_yet_anything(data: bytes) ->
     ],
 )
 def test_the_request_says_whether_another_may_follow(request_bytes: bytes, keep_alive: bool) -> None:
-    (exchange,) = read(request_bytes)
-    assert isinstance(exchange.message, Request)
-    assert exchange.keep_alive is keep_alive
+    (message,) = read(request_bytes)
+    assert isinstance(message, Request)
+    assert message.keep_alive is keep_alive
 
 
 @pytest.mark.parametrize(
@@ -108,9 +106,9 @@ def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_large() -> None:
 
 
 def test_a_body_of_the_largest_size_is_read() -> None:
-    (exchange,) = read(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000)
-    assert isinstance(exchange.message, Request)
-    assert len(exchange.message.body) == 1000
+    (message,) = read(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000)
+    assert isinstance(message, Request)
+    assert len(message.body) == 1000
 
 
 @pytest.mark.parametrize(
@@ -127,17 +125,39 @@ def test_a_head_that_is_too_large_is_refused(pieces: list[bytes]) -> None:
 
 def test_bodies_do_not_count_as_heads_when_requests_follow_each_other_closely() -> None:
     post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n" + b"x" * 900
-    assert all(exchange.keep_alive for exchange in read(post + post[:30], post[30:] + post[:30], post[30:]))
+    assert all(message.keep_alive for message in read(post + post[:30], post[30:] + post[:30], post[30:]))
 
 
 def test_a_client_that_waits_for_continue_is_noticed_until_its_body_comes() -> None:
     reader = Reader(LIMITS)
     assert reader.feed(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n") == []
     assert reader.awaited
-    (exchange,) = reader.feed(b"ok")
-    assert exchange.keep_alive
+    (message,) = reader.feed(b"ok")
+    assert message.keep_alive
     assert not reader.awaited
 
 
 def test_any_other_expectation_is_refused() -> None:
     assert refusal(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 2\r\n\r\n") == 417
+
+
+def test_a_large_body_is_received_into_its_place_and_the_next_request_is_read() -> None:
+    reader = Reader(Limits())
+    body = bytes(range(256)) * (LARGE // 128)
+    assert reader.feed(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:1000]) == []
+    rest = reader.rest()
+    assert rest is not None
+    rest[:] = body[1000:]
+    (message,) = reader.complete()
+    assert isinstance(message, Request)
+    assert (bytes(message.body), message.keep_alive, reader.rest()) == (body, True, None)
+    assert [message.keep_alive for message in reader.feed(GET)] == [True]
+
+
+def test_a_large_body_that_comes_at_once_is_complete_at_once() -> None:
+    body = b"x" * LARGE
+    (message,) = read(
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body, limits=Limits()
+    )
+    assert isinstance(message, Request)
+    assert bytes(message.body) == body
