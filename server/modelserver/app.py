@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
 from modelserver import __version__
-from modelserver.errors import BadRequest, Error, Unavailable
+from modelserver.errors import Error, Unavailable
+from modelserver.http.compression import transparent
 from modelserver.http.message import Deferred, Response
 from modelserver.http.router import Route, Router
 from modelserver.observe import metrics
@@ -15,7 +17,7 @@ from modelserver.protocols.tensors import dumps
 from modelserver.service import DEFECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
 
     from modelserver.http.message import Request
     from modelserver.http.router import Parameters
@@ -28,10 +30,13 @@ log = logging.getLogger(__name__)
 class App:
     """Answers every request that arrives; `draining` makes it say that no more should be sent."""
 
-    def __init__(self, service: InferenceService, more: Iterable[Route] = ()) -> None:
+    def __init__(self, service: InferenceService, max_body_bytes: int, more: Iterable[Route] = ()) -> None:
         self.draining = False
         self._service = service
         self._models = service.models
+        self._max_body_bytes = max_body_bytes
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
         self._router = Router((*self._routes(), *more))
 
     @property
@@ -42,12 +47,23 @@ class App:
     def answer(self, request: Request) -> Response | Deferred:
         """The response to `request`, now or later. Never raises."""
         try:
-            return self._router.answer(request)
-        except Error as error:
-            return oip.refusal(error)
-        except Exception:
-            log.exception("a request met a defect of the server")
-            return oip.refusal(Error(DEFECT))
+            answer = self._router.answer(request)
+        except Exception as error:
+            return _refusal(request, error)
+        if isinstance(answer, Response | Deferred):
+            return answer
+        later = Deferred()
+        task = self._loop.create_task(self._resolve(later, request, answer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return later
+
+    async def _resolve(self, later: Deferred, request: Request, answer: Coroutine[None, None, Response]) -> None:
+        try:
+            response = await answer
+        except Exception as error:
+            response = _refusal(request, error)
+        later.resolve(response)
 
     def _routes(self) -> tuple[Route, ...]:
         return (
@@ -55,7 +71,7 @@ class App:
             Route("GET", "/healthcheck", self._health),
             Route("GET", "/metrics", self._show_metrics),
             Route("GET", "/score", self._usage),
-            Route("POST", "/score", self._score),
+            Route("POST", "/score", transparent(self._score, self._max_body_bytes)),
             Route("GET", "/v2", self._server_metadata),
             Route("GET", "/v2/health/live", self._live),
             Route("GET", "/v2/health/ready", self._ready),
@@ -65,7 +81,7 @@ class App:
                 for method, path, endpoint in (
                     ("GET", "", self._model_metadata),
                     ("GET", "/ready", self._model_ready),
-                    ("POST", "/infer", self._infer),
+                    ("POST", "/infer", transparent(self._infer, self._max_body_bytes)),
                 )
             ),
         )
@@ -121,7 +137,6 @@ class App:
     def _run(
         self, dialect: Dialect[Request, Response], request: Request, name: str | None, version: str | None
     ) -> Deferred:
-        _check_plain(request)
         later = Deferred()
         self._service.infer(dialect, request, name, version, len(request.body), later.resolve)
         return later
@@ -131,7 +146,9 @@ def _json(status: int, value: Any) -> Response:
     return Response(status, dumps(value))
 
 
-def _check_plain(request: Request) -> None:
-    encoding = request.headers.get(b"content-encoding", b"identity").lower()
-    if encoding != b"identity":
-        raise BadRequest(f"a body compressed with {encoding.decode('latin-1')} cannot be read; send it as it is")
+def _refusal(request: Request, error: Exception) -> Response:
+    """The answer to a request that met `error` before any protocol could deal with it."""
+    if not isinstance(error, Error):
+        log.error("a request met a defect of the server", exc_info=error)
+        error = Error(DEFECT)
+    return score.refusal(error) if request.target.startswith("/score") else oip.refusal(error)

@@ -3,6 +3,7 @@
 Error
 ├── BadRequest 400          the client can mend it: malformed JSON, wrong name, type or shape
 ├── ModelNotFound 404       no model of that name or version is served here
+├── TooLarge 413            the request is larger than the server was told to take
 ├── ModelFailed 500         the model raised while running on a well-formed input
 ├── Unsupported 501         the protocol knows it, this server does not
 ├── Unavailable 503         it will be there: the model is still loading, or the queue is full
@@ -30,6 +31,12 @@ class ModelNotFound(Error):
     """No model of that name or version is served here."""
 
     status = 404
+
+
+class TooLarge(Error):
+    """The request is larger than the server was told to take."""
+
+    status = 413
 
 
 class ModelFailed(Error):

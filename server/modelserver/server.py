@@ -66,7 +66,7 @@ class Server:
         self._models = Models((source.name, source.version) for source in settings.models)
         self._metrics = Metrics()
         self._scheduler = Scheduler(self._cpus, self._metrics, settings.request_timeout_s)
-        self._app = App(InferenceService(self._models, self._scheduler, self._metrics))
+        self._app = App(InferenceService(self._models, self._scheduler, self._metrics), settings.max_body_bytes)
         limits = Limits(body_bytes=settings.max_body_bytes, request_s=settings.request_timeout_s)
         self._listener = Listener(self._app.answer, limits)
         self._metrics.ready.set_function(lambda: self._app.ready)

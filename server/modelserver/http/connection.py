@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol, cast
 
 from modelserver.http.message import Deferred, Request, Response, head, new_id
-from modelserver.http.reader import Limits, Reader
+from modelserver.http.reader import LARGE, Limits, Reader
 from modelserver.http.sockets import has_data
 
 if TYPE_CHECKING:
@@ -30,11 +30,14 @@ class Host(Protocol):
     def answer(self, request: Request) -> Response | Deferred:
         """The response to `request`, now or later; never raises."""
 
-    def join(self, connection: Connection) -> None:
-        """Counts `connection` in, to be expired when its time is up."""
+    def join(self, connection: Connection) -> bool:
+        """Counts `connection` in, to be expired when its time is up; false when there is no room for it."""
 
     def leave(self, connection: Connection) -> None:
         """Counts `connection` out."""
+
+    def hold(self, count: int) -> bool:
+        """Counts bytes that wait for an answer in or, below 0, out; false when there are too many."""
 
 
 class Connection(asyncio.Protocol):
@@ -49,28 +52,32 @@ class Connection(asyncio.Protocol):
         self._current: Request | Response | None = None
         self._transport: asyncio.Transport
         self._eof = False  # the client will send no more
-        self._ended = False  # nothing that still arrives will be answered
+        self.ended = False  # nothing that still arrives will be answered
         self._lingering = False  # half-closed, waiting for the client to close
         self._writable = True
         self._paused = False
+        self._held = 0  # bytes of large bodies that were not answered yet
 
     # What the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Joins the listener's connections."""
         self._transport = cast("asyncio.Transport", transport)
-        self._host.join(self)
+        if not self._host.join(self):
+            busy = Response.error(503, "there are too many connections; try again later", ("Retry-After", "1"))
+            self._write(busy)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Leaves the listener's connections; an answer that is still being made is dropped when it comes."""
-        self._ended = True
+        self.ended = True
         self._current = None
         self._waiting.clear()
+        self._release()
         self._host.leave(self)
 
     def data_received(self, data: bytes) -> None:
         """Reads `data` and answers the requests that it completes."""
-        if self._ended:
+        if self.ended:
             return
         was_reading = self._reader.reading
         messages = self._reader.feed(data)
@@ -78,18 +85,26 @@ class Connection(asyncio.Protocol):
             if not was_reading and not self._current:
                 self._since = self._clock()
             if (rest := self._reader.rest()) is not None:
-                self._receive_into(rest)
+                self._transport.set_protocol(LargeBody(self, rest))
+            if self._reader.held_bytes > LARGE:
+                self.hold(self._reader.held_bytes - self._held)
         self._read(messages)
+
+    def hold(self, count: int) -> None:
+        """Counts bytes of a body that is being received, and refuses it when the server holds too many already."""
+        self._held += count
+        if not self._host.hold(count):
+            busy = "the server has too many large requests to answer; try again later"
+            self._refuse(Response.error(503, busy, ("Retry-After", "1")))
 
     def body_received(self) -> None:
         """Answers the request whose large body is complete."""
         self._transport.set_protocol(self)
-        if not self._ended:
-            self._read(self._reader.complete())
+        self._read(self._reader.complete())
 
     def eof_received(self) -> bool:
         """Keeps the transport open while there is still something to answer."""
-        self._eof = self._ended = True
+        self._eof = self.ended = True
         return self._current is not None or bool(self._waiting)
 
     def pause_writing(self) -> None:
@@ -125,11 +140,8 @@ class Connection(asyncio.Protocol):
     def _read(self, messages: list[Request | Response]) -> None:
         if messages:
             self._waiting.extend(messages)
-            self._ended = not messages[-1].keep_alive
+            self.ended = not messages[-1].keep_alive
         self._advance()
-
-    def _receive_into(self, rest: memoryview) -> None:
-        self._transport.set_protocol(LargeBody(self, rest))
 
     def _advance(self) -> None:
         """Answers waiting requests until one has to be waited for."""
@@ -142,7 +154,7 @@ class Connection(asyncio.Protocol):
                 self._write(answer)
             else:
                 answer.then(self._answered)
-        if self._reader.awaited and not self._current and not self._ended:
+        if self._reader.awaited and not self._current and not self.ended:
             self._reader.awaited = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self._paused != bool(waiting):
@@ -157,7 +169,7 @@ class Connection(asyncio.Protocol):
     def _write(self, response: Response) -> None:
         asked, self._current = self._current, None
         self._since = self._clock()
-        ending = self._ended or self._host.draining
+        ending = self.ended or self._host.draining
         last = not (asked is not None and asked.keep_alive) or (ending and not self._waiting)
         is_head = isinstance(asked, Request) and asked.method == "HEAD"
         request_id = asked.id if isinstance(asked, Request) else new_id()
@@ -168,8 +180,14 @@ class Connection(asyncio.Protocol):
             self._transport.writelines([first, response.body, *response.tail])
         else:
             self._transport.write(first + response.body)
+        if self._held and not self._waiting:
+            self._release()
         if last:
             self._hang_up()
+
+    def _release(self) -> None:
+        self._host.hold(-self._held)
+        self._held = 0
 
     def _pause_or_resume(self) -> None:
         """While requests wait, the rest stays in the kernel, and slows the client."""
@@ -186,13 +204,18 @@ class Connection(asyncio.Protocol):
             response = Response.error(503, f"there was no answer within {after_s:g} s")
         else:
             response = Response.error(408, f"the request did not arrive within {after_s:g} s")
+        self._refuse(response)
+
+    def _refuse(self, response: Response) -> None:
+        """Answers this instead of anything else, and nothing after it."""
         self._waiting.clear()
         self._current = response
         self._write(response)
 
     def _hang_up(self) -> None:
         """Closes our half; the client's end of stream, or `linger_s`, closes the rest."""
-        self._ended = self._lingering = True
+        self.ended = self._lingering = True
+        self._transport.set_protocol(self)  # and no longer the receiver of a large body
         self._waiting.clear()
         self._since = self._clock()
         if self._eof:
@@ -221,5 +244,6 @@ class LargeBody(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes went there."""
         self._rest = self._rest[nbytes:]
-        if not self._rest:
+        self._connection.hold(nbytes)
+        if not self._rest and not self._connection.ended:
             self._connection.body_received()

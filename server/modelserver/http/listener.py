@@ -30,6 +30,7 @@ class Listener:
         self.draining = False
         self.date = ""
         self.connections: set[Connection] = set()
+        self._held_bytes = 0
         self._empty = asyncio.Event()
         self._idle_s = limits.idle_s
         self._loop = asyncio.get_running_loop()
@@ -55,16 +56,22 @@ class Listener:
                 await asyncio.wait_for(self._empty.wait(), deadline_s)
         return len(self.connections)
 
-    def join(self, connection: Connection) -> None:
-        """Counts `connection` in, to be expired when its time is up."""
+    def join(self, connection: Connection) -> bool:
+        """Counts `connection` in, to be expired when its time is up; false when there is no room for it."""
         self.connections.add(connection)
         self._empty.clear()
+        return len(self.connections) <= self.limits.connections
 
     def leave(self, connection: Connection) -> None:
         """Counts `connection` out."""
         self.connections.discard(connection)
         if not self.connections:
             self._empty.set()
+
+    def hold(self, count: int) -> bool:
+        """Counts bytes that wait for an answer in or, below 0, out; false when there are too many."""
+        self._held_bytes += count
+        return self._held_bytes <= self.limits.held_bytes
 
     async def _stop_accepting(self) -> None:
         """Closing a listening socket resets the connections that nobody has accepted yet, so they are taken

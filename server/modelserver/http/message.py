@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import http
 import os
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
 _REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 _ID_PREFIX = os.urandom(8).hex()
@@ -70,8 +71,10 @@ class Response:
 
     @classmethod
     def error(cls, status: int, sentence: str, *headers: tuple[str, str]) -> Response:
-        """A response with `{"error": sentence}`, the form that the Open Inference Protocol prescribes."""
-        return cls(status, orjson.dumps({"error": sentence}), headers=headers)
+        """A response with `sentence` as `error`, where the Open Inference Protocol has it, and as `message`, where
+        Azure ML has it: for errors in HTTP itself, before anybody knows which of them was meant.
+        """
+        return cls(status, orjson.dumps({"error": sentence, "message": sentence}), headers=headers)
 
 
 class Deferred:
@@ -98,6 +101,12 @@ class Deferred:
         self._response = response
         if self._callback:
             self._callback(response)
+
+    def __await__(self) -> Generator[Any, None, Response]:
+        """The response, for a coroutine."""
+        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self.then(lambda response: None if future.done() else future.set_result(response))
+        return future.__await__()
 
 
 def head(response: Response, request_id: str, date: str, *, close: bool) -> bytes:

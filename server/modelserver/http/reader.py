@@ -11,6 +11,7 @@ from modelserver.http.message import Request, Response
 
 # From here on, receiving a body into its place is faster than joining its pieces.
 LARGE = 64 * 1024
+VERSIONS = ("1.0", "1.1")
 METHODS = {method.encode(): method for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")}
 
 
@@ -23,6 +24,9 @@ class Limits:
     idle_s: float = 90.0
     request_s: float = 30.0
     linger_s: float = 2.0
+    # Of all connections together: how many there may be, and how much their large bodies may hold until answered.
+    connections: int = 1000
+    held_bytes: int = 256 * 1024 * 1024
 
 
 class Refused(Exception):
@@ -68,7 +72,7 @@ class Reader:
         self._fed = 0  # bytes of the pieces that the present head lies in
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
-        self._body = b""
+        self._body: bytes | bytearray = b""
         self._large: memoryview | None = None
         self._filled = 0
 
@@ -121,7 +125,10 @@ class Reader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
-        self._headers[name.lower()] = value
+        name = name.lower()
+        if name == b"host" and name in self._headers:
+            raise Refused(400, "the request has two Host headers")
+        self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         """Refuses what can be refused before its body is read."""
@@ -131,7 +138,10 @@ class Reader:
             self._check_head(len(self._url) + sum(len(name) + len(value) + 4 for name, value in headers.items()))
         if b"content-length" in headers:
             self._prepare_body(int(headers[b"content-length"]))
-        if b"host" not in headers and self._parser.get_http_version() == "1.1":
+        version = self._parser.get_http_version()
+        if version not in VERSIONS:
+            raise Refused(505, f"HTTP/{version} is not spoken here; use HTTP/1.1")
+        if b"host" not in headers and version == "1.1":
             raise Refused(400, "the request has no Host header")
         if b"expect" in headers:
             if headers[b"expect"].lower() != b"100-continue":
@@ -145,19 +155,33 @@ class Reader:
             self._large[self._filled : end] = body
             self._filled = end
             return
-        self._body = self._body + body if self._body else body
+        if not self._body:
+            self._body = body
+        elif isinstance(self._body, bytes):
+            self._body = bytearray(self._body + body)
+        else:
+            self._body += body
         self._check_body(len(self._body))
 
     def on_message_complete(self) -> None:
         """A request is complete."""
         parser = self._parser
         method = parser.get_method()
-        body = self._body if self._large is None else self._large
+        body = self._collected() if self._large is None else self._large
         self._large = None
         keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
         target = self._url.decode("latin-1")
         name = METHODS.get(method) or method.decode("ascii")
+        self._body = b""
         self._finish(Request(name, target, self._headers, body, keep_alive))
+
+    @property
+    def held_bytes(self) -> int:
+        """How much of the present body has been collected here."""
+        return len(self._body) if self._large is None else self._filled
+
+    def _collected(self) -> bytes | memoryview:
+        return self._body if isinstance(self._body, bytes) else memoryview(self._body)
 
     # Limits
 

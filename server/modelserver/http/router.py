@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Parameters = dict[str, str]
-Endpoint = Callable[[Request, Parameters], Response | Deferred]
+Answer = Response | Deferred | Coroutine[None, None, Response]
+Endpoint = Callable[[Request, Parameters], Answer]
 
 # Clients send few different targets, again and again; a client that makes them up must not fill the memory.
 REMEMBERED = 1024
@@ -22,7 +23,8 @@ REMEMBERED = 1024
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`endpoint` answers `method` on `path`, in which `{name}` stands for one segment of any text.
+    """`endpoint` answers `method` on `path`, in which `{name}` stands for one segment of any text. It may be a
+    coroutine function.
 
     It is called with the request and with the decoded parameters of path and query (of repeated names in the query
     the first one counts; the path's win). GET routes answer HEAD as well.
@@ -44,7 +46,7 @@ class Router:
         self._routes = [(route, route.pattern()) for route in routes]
         self._known: dict[tuple[str, str], tuple[Endpoint, Parameters]] = {}
 
-    def answer(self, request: Request) -> Response | Deferred:
+    def answer(self, request: Request) -> Answer:
         """What the endpoint answers that `request` means, or 404 or 405."""
         key = (request.method, request.target)
         found = self._known.get(key) or self._find(*key)

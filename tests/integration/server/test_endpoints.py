@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
+import zlib
 from typing import TYPE_CHECKING
 
 import httpx
@@ -89,11 +91,39 @@ def test_the_content_type_does_not_matter(server: ServerProcess) -> None:
         assert answer.json() == {"results": [["a"]]}
 
 
-def test_a_compressed_body_is_refused_with_a_sentence(server: ServerProcess) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_bodies_may_be_compressed_both_ways(server: ServerProcess, encoding: str) -> None:
+    body = {"gzip": gzip.compress, "deflate": zlib.compress}[encoding](b'{"data": ["' + b"a" * 10_000 + b'"]}')
     answer = server.client.post(
-        "/score?model_name=text", content=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}
+        "/score?model_name=text", content=body, headers={"Content-Encoding": encoding, "Accept-Encoding": encoding}
     )
-    assert (answer.status_code, "gzip" in answer.json()["error"]) == (400, True)
+    assert answer.json() == {"results": [["a" * 10_000]]}
+    assert answer.headers["content-encoding"] == encoding
+    assert int(answer.headers["content-length"]) < 1000
+
+
+def test_a_client_that_accepts_whatever_its_library_knows_gets_plain_answers(server: ServerProcess) -> None:
+    assert "," in server.client.headers["accept-encoding"]
+    assert "content-encoding" not in server.score(["a"], model_name="text").headers
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "status", "sentence"),
+    [
+        ("br", b"x", 400, "compressed with br"),
+        ("gzip", b"x" * 100, 400, "cannot be decompressed"),
+        ("gzip", gzip.compress(b'{"data": []}')[:-9], 400, "ends too early"),
+        ("gzip", gzip.compress(b"{}") + b"garbage", 400, "cannot be decompressed"),
+        ("gzip", gzip.compress(bytes(65 * 1024 * 1024)), 413, "when it is decompressed"),
+    ],
+    ids=["unknown", "garbage", "cut short", "garbage behind it", "a bomb"],
+)
+def test_a_compressed_body_that_cannot_be_read_is_refused_with_a_sentence(
+    server: ServerProcess, encoding: str, body: bytes, status: int, sentence: str
+) -> None:
+    for path, member in (("/score?model_name=text", "message"), ("/v2/models/text/infer", "error")):
+        answer = server.client.post(path, content=body, headers={"Content-Encoding": encoding})
+        assert (answer.status_code, sentence in answer.json()[member]) == (status, True)
 
 
 def test_the_server_describes_itself(server: ServerProcess) -> None:

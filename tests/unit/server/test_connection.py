@@ -229,6 +229,47 @@ async def test_a_client_that_leaves_within_a_large_body_harms_nobody() -> None:
         await until(lambda: not listener.connections)
 
 
+async def test_a_connection_too_many_is_told_so_and_the_others_are_served() -> None:
+    async with listening(limits=Limits(connections=2)) as (listener, port):
+        first = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        await until(lambda: len(listener.connections) == 2)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head, body = await body_of(reader)
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 1" in head
+        assert b"too many connections" in body
+        assert await reader.read() == b""
+        writer.close()
+        for reader, writer in first:
+            writer.write(get("/1"))
+            assert (await body_of(reader))[1] == b"/1"
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 300000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n493e0\r\n"]
+)
+async def test_large_bodies_together_hold_no_more_than_the_limit(framing: bytes) -> None:
+    beginning = b"POST / HTTP/1.1\r\nHost: a\r\n" + framing + b"x" * 200_000
+    async with listening(limits=Limits(held_bytes=500_000)) as (listener, port):
+        streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        for _, writer in streams[:2]:
+            writer.write(beginning)
+        await until(lambda: listener._held_bytes > 390_000)
+        reader, writer = streams[2]
+        writer.write(beginning)
+        head, _ = await body_of(reader)
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 1" in head
+        end = b"x" * 100_000 + (b"" if b"Length" in framing else b"\r\n0\r\n\r\n")
+        for reader, writer in streams[:2]:
+            writer.write(end)
+            assert len((await body_of(reader))[1]) == 300_001
+        for _, writer in streams:
+            writer.close()
+        await until(lambda: listener._held_bytes == 0)
+
+
 async def test_every_answer_names_its_request() -> None:
     async with listening() as (_, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         assert (await client.get("/", headers={"X-Request-Id": "mine"})).headers["x-request-id"] == "mine"

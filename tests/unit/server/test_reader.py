@@ -84,6 +84,7 @@ def test_the_request_says_whether_another_may_follow(request_bytes: bytes, keep_
     "request_bytes",
     [
         b"GET / HTTP/1.1\r\n\r\n",  # no Host
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -161,3 +162,22 @@ def test_a_large_body_that_comes_at_once_is_complete_at_once() -> None:
     )
     assert isinstance(message, Request)
     assert bytes(message.body) == body
+
+
+@pytest.mark.parametrize(
+    "request_bytes", [b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", b"GET / HTTP/0.9\r\nHost: a\r\n\r\n"]
+)
+def test_another_version_of_http_is_refused(request_bytes: bytes) -> None:
+    assert refusal(request_bytes) == 505
+
+
+def test_a_body_in_many_small_chunks_holds_no_more_than_its_bytes() -> None:
+    reader = Reader(Limits())
+    reader.feed(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(1000):
+        assert reader.feed(b"2\r\nab\r\n" * 100) == []
+    assert reader.held_bytes == 200_000
+    (message,) = reader.feed(b"0\r\n\r\n")
+    assert isinstance(message, Request)
+    assert bytes(message.body) == b"ab" * 100_000
+    assert reader.held_bytes == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelserver.http.message import Deferred, Request, Response
+from modelserver.http.message import Request, Response
 from modelserver.http.router import REMEMBERED, Parameters, Route, Router
 
 
@@ -22,7 +22,7 @@ ROUTER = Router([shown("/"), shown("/score"), shown("/models/{name}"), shown("/m
 
 def ask(target: str, method: str = "GET") -> Response:
     answer = ROUTER.answer(Request(method, target, {}))
-    assert not isinstance(answer, Deferred)
+    assert isinstance(answer, Response)
     return answer
 
 

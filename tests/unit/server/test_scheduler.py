@@ -73,7 +73,7 @@ async def test_requests_of_the_same_turn_share_a_run_and_each_gets_its_own(
         tasks = [here.run(model, row(number, -number)) for number in range(8)]
         for number, task in enumerate(tasks):
             (result,) = await task
-            np.testing.assert_array_equal(result, [[2 * number, -2 * number]])  # type: ignore[arg-type]
+            np.testing.assert_array_equal(result, [[2 * number, -2 * number]])
         assert here.runs() == 1
         assert here.metrics.model("m", "1").rows.total == 8
 
@@ -93,7 +93,7 @@ async def test_requests_of_different_shapes_or_outputs_do_not_mix(tmp_path: Path
         both, one = here.run(model, row(1, 2)), here.run(model, row(3, 4), "total")
         narrow, wide = here.run(free, row(1)), here.run(free, row(1, 2, 3))
         assert (len(await both), len(await one)) == (2, 1)
-        assert [np.shape((await task)[0]) for task in (narrow, wide)] == [(1, 1), (1, 3)]
+        assert [np.asarray((await task)[0]).shape for task in (narrow, wide)] == [(1, 1), (1, 3)]
         assert (here.runs(), here.runs("free")) == (2, 2)
 
 
@@ -114,7 +114,7 @@ async def test_requests_with_several_rows_share_up_to_the_limit(tmp_path: Path) 
         tasks = [here.run(model, {"x": np.full((size, 2), size, np.float32)}) for size in sizes]
         for size, task in zip(sizes, tasks, strict=True):
             (result,) = await task
-            np.testing.assert_array_equal(result, np.full((size, 2), 2 * size))  # type: ignore[arg-type]
+            np.testing.assert_array_equal(result, np.full((size, 2), 2 * size))
         assert here.runs() == 5  # 3+3, 3, 0, 20, 1
 
 
