@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
 
 .PHONY: demo
 demo: $(VENV) ## From nothing to a served model, then a new version under load
@@ -40,6 +40,10 @@ format: $(VENV) ## Format the sources and regenerate what is generated
 	ruff format
 	$(PYTHON) -m crds.generate
 
+.PHONY: proto
+proto: $(VENV) ## Generate the messages of gRPC from their definitions
+	$(PYTHON) -m grpc_tools.protoc -I server --python_out server --pyi_out server server/modelserver/grpc/*.proto
+
 .PHONY: unit
 unit: $(VENV) ## The tests that need no cluster
 	$(PYTHON) -m pytest tests/layout tests/unit tests/golden
@@ -52,11 +56,19 @@ images: $(VENV) ## Build both images and say how large they are
 bench: $(VENV) ## Measure the operator with 1,000 ModelDeployments
 	$(PYTHON) -m bench.operator
 
+.PHONY: bench-serving
+bench-serving: $(VENV) ## Measure the scoring server beside its peers; takes wrk, a quiet machine, hours
+	$(PYTHON) -m bench.serving
+
 .PHONY: lock
 lock: $(VENV) ## Pin the newest allowed dependencies, with hashes
 	for extra in operator server; do $(PIN) --extra $$extra pyproject.toml -o requirements/$$extra.txt || exit; done
 	$(PIN) --all-extras --group dev -c requirements/operator.txt -c requirements/server.txt \
 		pyproject.toml -o requirements/dev.txt
+
+.PHONY: lock-peers
+lock-peers: $(VENV) ## Pin the newest versions of the servers that ours is measured beside
+	cd bench/serving/peers && for peer in *.in; do $(PIN) $$peer -o $${peer%.in}.txt || exit; done
 
 $(VENV): requirements/dev.txt
 	python3 -m venv $(VENV)
