@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from modelserver.options import CONFIG, GROUPS, OPTIONS, Mistake, Option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Values = dict[str, object]
 
@@ -83,10 +83,11 @@ def _default(option: Option) -> object:
 def _from_environment(environment: Mapping[str, str]) -> Values:
     found = {}
     for option in (CONFIG, *OPTIONS):
-        text = environment.get(option.variable, "")
-        if text and not text.startswith(SERVICE_LINK):
-            parts = [part.strip() for part in text.split(",")] if option.many else [text.strip()]
-            found[option.key] = _read(option, parts, option.variable)
+        for variable, read in reversed(option.variables):
+            text = environment.get(variable, "")
+            if text and not text.startswith(SERVICE_LINK):
+                parts = [part.strip() for part in text.split(",")] if option.many else [text.strip()]
+                found[option.key] = _read(option, parts, variable, read)
     return found
 
 
@@ -105,12 +106,14 @@ def _from_file(path: Path) -> Values:
     return found
 
 
-def _read(option: Option, texts: Sequence[str | None], where: str) -> object:
+def _read(
+    option: Option, texts: Sequence[str | None], where: str, read: Callable[[str], object] | None = None
+) -> object:
     if None in texts or (len(texts) != 1 and not option.many):
         wanted = "a text or a list of them" if option.many else "one text or number"
         raise Mistake(f"{where}: {wanted} is expected, {option.metavar}")
     try:
-        read = [option.read(text) for text in texts if text]
+        found = [(read or option.read)(text) for text in texts if text]
     except Mistake as error:
         raise Mistake(f"{where}: {error}") from None
-    return read if option.many else read[0]
+    return found if option.many else found[0]

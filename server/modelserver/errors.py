@@ -2,12 +2,16 @@
 
 Error
 ├── BadRequest 400          the client can mend it: malformed JSON, wrong name, type or shape
+├── Unauthorized 401        the caller does not prove that it may ask
+├── NotAllowed 403          the server was told not to do this for anybody
 ├── ModelNotFound 404       no model of that name or version is served here
 ├── TooLarge 413            the request is larger than the server was told to take
 ├── ModelFailed 500         the model raised while running on a well-formed input
 ├── Unsupported 501         the protocol knows it, this server does not
 ├── Unavailable 503         it will be there: the model is still loading, or the queue is full
-└── ModelInvalid            a model that cannot be loaded; never answered, it ends the process
+├── HandlerInvalid          a handler that cannot be started, which ends the process
+└── ModelInvalid 400        a model that cannot be loaded; at the start it ends the process
+    └── ModelTooLarge 507   it would not fit into the memory that the process may use
 
 The mapping of kinds to statuses is Triton's, which clients of the Open Inference Protocol expect.
 """
@@ -25,6 +29,22 @@ class BadRequest(Error):
     """The client can mend it."""
 
     status = 400
+
+
+class Unauthorized(Error):
+    """The caller does not prove that it may ask. `challenge` is what HTTP's header WWW-Authenticate has to say."""
+
+    status = 401
+
+    def __init__(self, sentence: str, *, was_presented: bool = False) -> None:
+        super().__init__(sentence)
+        self.challenge = 'Bearer realm="modelserver"' + (', error="invalid_token"' if was_presented else "")
+
+
+class NotAllowed(Error):
+    """The server was told not to do this for anybody."""
+
+    status = 403
 
 
 class ModelNotFound(Error):
@@ -57,5 +77,20 @@ class Unavailable(Error):
     status = 503
 
 
+class HandlerInvalid(Error):
+    """The handler's script is not there, has no init() and run(), or does not start."""
+
+
 class ModelInvalid(Error):
     """The file or folder holds no model that can be served."""
+
+    status = 400
+
+
+class ModelTooLarge(ModelInvalid):
+    """It would not fit into the memory that the process may use.
+
+    Triton has no status for this; 503 would make clients and proxies try again, which helps nobody.
+    """
+
+    status = 507

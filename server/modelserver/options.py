@@ -83,6 +83,14 @@ def seconds(text: str) -> float:
     return found
 
 
+def milliseconds(text: str) -> float:
+    """A time in seconds, of text that gives it in milliseconds."""
+    try:
+        return seconds(str(float(text) / 1000))
+    except ValueError:
+        raise Mistake(f"{text!r} is not a time: a number of milliseconds above 0, like 5000") from None
+
+
 def count(text: str) -> int:
     """A number of things, at least 1."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
@@ -114,7 +122,8 @@ def control(text: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option: `name` on the command line and, without its dashes, in the YAML file; `read` makes its value of
-    text. `default` is text too, or None where the value is then None; with `many` the value is a tuple.
+    text. `default` is text too, or None where the value is then None; with `many` the value is a tuple. `alias` is
+    the environment variable by which Azure ML's server knows the same, and how to read that.
     """
 
     name: str
@@ -123,6 +132,7 @@ class Option:
     help: str
     default: str | None = None
     many: bool = False
+    alias: tuple[str, Callable[[str], object]] | None = None
 
     @property
     def key(self) -> str:
@@ -133,6 +143,11 @@ class Option:
     def variable(self) -> str:
         """Its environment variable."""
         return "MODELSERVER_" + self.key.replace("-", "_").upper()
+
+    @property
+    def variables(self) -> tuple[tuple[str, Callable[[str], object]], ...]:
+        """Its environment variables, from the strongest on, and how to read each."""
+        return ((self.variable, self.read), *((self.alias,) if self.alias else ()))
 
 
 GROUPS: dict[str, tuple[Option, ...]] = {
@@ -176,10 +191,30 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "[NAME=]PATH",
             "Azure ML's kind of code, init() and run(): a .py file, or a folder with score.py or main.py; may be "
             "all that is served. It runs in a process of its own",
+            alias=("AZUREML_ENTRY_SCRIPT", handler),
         ),
-        Option("--handler-workers", count, "N", "processes that run it side by side", "1"),
-        Option("--handler-timeout", seconds, "SECONDS", "for one answer of it; what takes longer is ended", "30"),
-        Option("--handler-memory", size_or_off, "SIZE", "memory that each of its processes may use, or off", OFF),
+        Option(
+            "--handler-workers",
+            count,
+            "N",
+            "processes that run it side by side",
+            "1",
+            alias=("WORKER_COUNT", count),
+        ),
+        Option(
+            "--handler-timeout",
+            seconds,
+            "SECONDS",
+            "for one answer of it, waiting included; what takes longer is ended",
+            "25",
+            alias=("SCORING_TIMEOUT_MS", milliseconds),
+        ),
+        Option(
+            "--handler-memory",
+            size_or_off,
+            "SIZE",
+            "memory that each of its processes may use, or off; without it, a share of half of --memory-limit",
+        ),
     ),
     "network": (
         Option("--host", str, "ADDRESS", "where to listen; :: takes IPv4 as well", "0.0.0.0"),  # noqa: S104

@@ -6,27 +6,35 @@ import asyncio
 import logging
 import os
 import signal
-import time
-from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from modelserver import termination
 from modelserver.app import App
-from modelserver.cpus import usable_cpus
-from modelserver.errors import ModelInvalid
+from modelserver.auth.authenticator import authenticator
+from modelserver.errors import HandlerInvalid, ModelInvalid
 from modelserver.http.listener import Listener
 from modelserver.http.reader import Limits
-from modelserver.http.sockets import bind
-from modelserver.models.model import Model, load
+from modelserver.http.sockets import bind, room
+from modelserver.loading import Loader, expected
+from modelserver.management import routes as management
 from modelserver.models.repository import Models
 from modelserver.observe.metrics import Metrics
-from modelserver.scheduling.probe import Findings, probe
+from modelserver.observers.observers import Observers
+from modelserver.openapi import routes as openapi
 from modelserver.scheduling.scheduler import Scheduler
 from modelserver.service import InferenceService
-from modelserver.warmup import warm_up
 
 if TYPE_CHECKING:
-    from modelserver.settings import ModelSource, Settings
+    import socket
+
+    from prometheus_client import CollectorRegistry
+
+    from modelserver.grpc.listener import Listener as GrpcListener
+    from modelserver.handlers.handler import Handler
+    from modelserver.http.router import Route
+    from modelserver.live.live import Live
+    from modelserver.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +42,18 @@ EXIT_MODEL_INVALID = 3
 EXIT_AT_ONCE = 128 + signal.SIGTERM
 # Load balancers and kube-proxy hear of a pod's end later than the pod itself does.
 ACCEPT_WHILE_DRAINING_S = 2.0
+# What large bodies that are not answered yet may hold together, or two of the largest.
+HELD_BYTES = 256 * 1024 * 1024
 
 
 async def serve(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT and returns the exit code: 0 after a drain (a second signal ends the process
-    at once), 3 when a model cannot be loaded. Raises OSError when the port is taken.
+    at once), 3 when a model or the handler cannot be loaded. Raises OSError when the port is taken.
     """
-    server = Server(settings)
+    try:
+        server = Server(settings)
+    except (ModelInvalid, HandlerInvalid) as mistake:
+        return _invalid(mistake, settings)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,67 +74,118 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._cpus = usable_cpus()
-        self._loader = ThreadPoolExecutor(1, "loader")
-        self._models = Models((source.name, source.version) for source in settings.models)
+        self._sources = expected(settings)
+        self._models = Models((source.name, source.version) for source in self._sources)
         self._metrics = Metrics()
-        self._scheduler = Scheduler(self._cpus, self._metrics, settings.request_timeout_s)
-        self._app = App(InferenceService(self._models, self._scheduler, self._metrics), settings.max_body_bytes)
-        limits = Limits(body_bytes=settings.max_body_bytes, request_s=settings.request_timeout_s)
+        self._scheduler = Scheduler(settings.threads, self._metrics, settings.request_timeout_s)
+        self._loader = Loader(settings, self._models, self._scheduler, self._metrics)
+        self._authenticator = authenticator(settings)
+        service = self._service = InferenceService(self._models, self._scheduler, self._metrics)
+        registry = self._metrics.registry
+        self._observers = Observers(service, registry, with_credentials=self._authenticator is not None)
+        self._live = _live(settings, registry)
+        self._handler = _handler(settings, service)
+        self._app = App(
+            service,
+            settings.max_body_bytes,
+            self._more_routes(),
+            self._authenticator,
+            self._handler,
+        )
+        limits = Limits(
+            body_bytes=settings.max_body_bytes,
+            request_s=settings.request_timeout_s,
+            connections=room(settings.max_connections),
+            held_bytes=max(HELD_BYTES, 2 * settings.max_body_bytes),
+        )
         self._listener = Listener(self._app.answer, limits)
+        self._grpc_sock: socket.socket | None = None
+        self._grpc: GrpcListener | None = None
         self._metrics.ready.set_function(lambda: self._app.ready)
         self._metrics.connections.set_function(lambda: len(self._listener.connections))
 
+    def _more_routes(self) -> list[Route]:
+        secured, has_handler = self._settings.api_keys or self._settings.jwt, self._settings.handler
+        return [
+            *management.routes(self._models, self._loader, self._metrics),
+            *openapi.routes(self._models, secured=bool(secured), has_handler=bool(has_handler)),
+        ]
+
     async def listen(self) -> None:
-        """Opens the port, before any model is there: probes are answered with the truth meanwhile."""
+        """Opens the ports, before any model is there: probes are answered with the truth meanwhile."""
         sock = bind(self._settings.host, self._settings.port)
+        ports = {"port": sock.getsockname()[1]}
+        if self._settings.grpc_port is not None:
+            self._grpc_sock = bind(self._settings.host, self._settings.grpc_port)
+            ports["grpc_port"] = self._grpc_sock.getsockname()[1]
+        if self._authenticator:
+            self._authenticator.start()
         await self._listener.start(sock)
-        log.info("listening", extra={"port": sock.getsockname()[1], "threads": self._cpus})
+        self._observers.trace()
+        if self._live:
+            self._live.subscribe(self._observers.apply)
+            self._live.subscribe(lambda settings: self._scheduler.limit(settings.batching))
+            self._live.start()
+        log.info("listening", extra={**ports, "threads": self._settings.threads})
 
     async def load_models(self) -> None:
-        """Loads and warms up every model. Raises ModelInvalid for the first that cannot be loaded."""
-        loop = asyncio.get_running_loop()
-        for source in self._settings.models:
-            model, findings, warm_up_s = await loop.run_in_executor(self._loader, _load, source)
-            self._metrics.loaded(model, warm_up_s)
-            self._scheduler.add(model, findings)
-            self._models.add(model)
-            log.info("model ready", extra=_facts(model, findings, warm_up_s))
+        """Loads and warms up every model, and starts the handler. Raises ModelInvalid or HandlerInvalid for the
+        first that is.
+        """
+        loading = asyncio.create_task(self._loader.start(self._sources))
+        handler = (self._handler.start(loading),) if self._handler else ()
+        await asyncio.gather(loading, self._start_grpc(), *handler)
         log.info("ready")
+
+    async def _start_grpc(self) -> None:
+        """Answers on gRPC's port. What that takes is imported in a thread, since HTTP is served already."""
+        if self._grpc_sock:
+            serving = await asyncio.to_thread(import_module, "modelserver.grpc.serving")
+            self._grpc = serving.listener(
+                self._service,
+                self._loader,
+                lambda: self._app.ready,
+                self._authenticator,
+                self._listener.limits,
+                self._listener.hold,
+            )
+            await self._grpc.start(self._grpc_sock)
 
     async def drain(self) -> None:
         """Finishes what was begun, as `Listener.drain` does."""
         log.info("draining")
         self._app.draining = True
-        lost = await self._listener.drain(ACCEPT_WHILE_DRAINING_S, self._settings.request_timeout_s)
+        listeners = (self._listener, self._grpc) if self._grpc else (self._listener,)
+        times = (ACCEPT_WHILE_DRAINING_S, self._settings.request_timeout_s)
+        lost = sum(await asyncio.gather(*(listener.drain(*times) for listener in listeners)))
+        if self._handler:
+            await self._handler.close()
+        await self._observers.close()
         log.info("stopped", extra={"unanswered_connections": lost})
 
 
-def _load(source: ModelSource) -> tuple[Model, Findings, float]:
-    """The model, how to run it, and the seconds that its warm-up took. Raises ModelInvalid."""
-    model = load(source.name, source.version, source.path)
-    started = time.perf_counter()
-    warm_up(model, source.path)
-    findings = probe(model, source.path)
-    return model, findings, time.perf_counter() - started
+def _live(settings: Settings, registry: CollectorRegistry) -> Live | None:
+    if not settings.live_settings:
+        return None
+    from modelserver.live.live import Live  # noqa: PLC0415  # most servers have no such file
+
+    return Live(settings.live_settings, registry)
 
 
-def _facts(model: Model, findings: Findings, warm_up_s: float) -> dict[str, object]:
-    return {
-        "model": model.name,
-        "version": model.version,
-        "inputs": str(model.signature),
-        "max_batch_rows": findings.max_rows,
-        "load_s": round(model.load_s, 3),
-        "warm_up_s": round(warm_up_s, 3),
-    }
+def _handler(settings: Settings, service: InferenceService) -> Handler | None:
+    if not settings.handler:
+        return None
+    from modelserver.handlers.handler import Handler  # noqa: PLC0415  # most servers have none
+
+    return Handler(settings.handler, settings, service)
 
 
 def _invalid(error: BaseException, settings: Settings) -> int:
-    if not isinstance(error, ModelInvalid):
+    if not isinstance(error, ModelInvalid | HandlerInvalid):
         raise error
-    log.critical("%s", error, extra={"reason": "ModelInvalid"})
-    termination.write(settings.termination_log, "ModelInvalid", str(error))
+    reason = "ModelInvalid" if isinstance(error, ModelInvalid) else "HandlerInvalid"
+    log.critical("%s", error, extra={"reason": reason})
+    termination.write(settings.termination_log, reason, str(error))
     return EXIT_MODEL_INVALID
 
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Generic
 
 from modelserver.errors import Error, ModelFailed
+from modelserver.observers.finished import Finished, ids
 from modelserver.protocols.inference import Answer, Asked
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from modelserver.models.model import Model
     from modelserver.models.repository import Models
     from modelserver.observe.metrics import Metrics
+    from modelserver.observers.finished import Observer
     from modelserver.protocols.inference import Dialect, Inference
     from modelserver.scheduling.scheduler import Scheduler
 
@@ -25,12 +27,13 @@ DEFECT = "the server failed on this request; its log says why"
 
 
 class InferenceService:
-    """What every protocol hands its requests to."""
+    """What every protocol hands its requests to, and after the answer shows to `observers`."""
 
     def __init__(self, models: Models, scheduler: Scheduler, metrics: Metrics) -> None:
         self.models = models
         self.scheduler = scheduler
         self.metrics = metrics
+        self.observers: tuple[Observer, ...] = ()
         self._next_complaint = 0.0
 
     def infer(
@@ -46,7 +49,7 @@ class InferenceService:
 
         `name` None means the only model there is. Never raises: what goes wrong is answered too.
         """
-        call = Call(self, dialect, size, answer)
+        call = Call(self, dialect, asked, size, answer)
         try:
             model = call.model = self.models.find(name, version) if name else self.models.only()
             inference = call.inference = dialect.parse(model, asked)
@@ -55,6 +58,15 @@ class InferenceService:
             call.refused(error)
         except Exception:
             call.broken()
+
+    def observe(self, finished: Finished) -> None:
+        """Tells every observer. One that has a defect must not take the answers to other requests with it."""
+        for observer in self.observers:
+            try:
+                observer.finished(finished)
+            except Exception:
+                if self.may_complain():
+                    log.exception("an observer of requests met a defect", extra=finished.ids())
 
     def may_complain(self) -> bool:
         """Whether to log a failure: not once per request."""
@@ -68,12 +80,13 @@ class InferenceService:
 class Call(Generic[Asked, Answer]):
     """One request on its way to its answer."""
 
-    __slots__ = ("_answer", "_dialect", "_service", "_size", "_started", "inference", "model")
+    __slots__ = ("_answer", "_asked", "_dialect", "_service", "_size", "_started", "inference", "model")
 
     def __init__(
         self,
         service: InferenceService,
         dialect: Dialect[Asked, Answer],
+        asked: Asked,
         size: int,
         answer: Callable[[Answer], None],
     ) -> None:
@@ -81,6 +94,7 @@ class Call(Generic[Asked, Answer]):
         self.inference: Inference[Answer]
         self._service = service
         self._dialect = dialect
+        self._asked = asked
         self._size = size
         self._answer = answer
         self._started = time.perf_counter()
@@ -95,25 +109,48 @@ class Call(Generic[Asked, Answer]):
         except Exception:
             self.broken()
         else:
-            self._send(answer, 200)
+            self._send(answer, 200, result)
 
-    def refused(self, error: Error) -> None:
+    def refused(self, error: Error) -> Finished | None:
         """Answers that there is no result, and why."""
+        finished = self._send(self._dialect.refusal(error), error.status, error)
         if isinstance(error, ModelFailed) and self._service.may_complain():
-            log.error("%s", error, extra=self._names())
-        self._send(self._dialect.refusal(error), error.status)
+            log.error("%s", error, extra=self._names(finished))
+        return finished
 
     def broken(self) -> None:
         """Answers that the server has a defect, which the log tells about: to be called where it was caught."""
+        finished = self.refused(Error(DEFECT))
         if self._service.may_complain():
-            log.exception("an inference met a defect of the server", extra=self._names())
-        self.refused(Error(DEFECT))
+            log.exception("an inference met a defect of the server", extra=self._names(finished))
 
-    def _names(self) -> dict[str, str]:
-        return {"model": self.model.name, "version": self.model.version} if self.model else {}
+    def _names(self, finished: Finished | None) -> dict[str, str]:
+        found = finished.ids() if finished else ids(self._asked)
+        return found | {"model": self.model.name, "version": self.model.version} if self.model else found
 
-    def _send(self, answer: Answer, status: int) -> None:
+    def _send(self, answer: Answer, status: int, result: list[object] | Error) -> Finished | None:
         seconds = time.perf_counter() - self._started
         meter = self._service.metrics.endpoint(self.model, self._dialect.NAME)
         meter.answered(status, seconds, self._size, len(answer))
         self._answer(answer)
+        if not self._service.observers:
+            return None
+        return self._observed(answer, status, result, seconds)
+
+    def _observed(self, answer: Answer, status: int, result: list[object] | Error, seconds: float) -> Finished:
+        inference: Inference[Answer] | None = getattr(self, "inference", None)
+        finished = Finished(
+            protocol=self._dialect.NAME,
+            asked=self._asked,
+            model=self.model,
+            inference=inference,
+            values=None if isinstance(result, Error) else result,
+            error=result if isinstance(result, Error) else None,
+            status=status,
+            answer=answer,
+            started=self._started,
+            seconds=seconds,
+            run=self._service.scheduler.handed_out if inference else None,
+        )
+        self._service.observe(finished)
+        return finished

@@ -70,6 +70,11 @@ def _mistake(values: dict[str, Any]) -> str | None:
         return "there is nothing to serve: give --model NAME=PATH, --models-dir DIR or --handler PATH"
     if len({(source.name, source.version) for source in sources}) < len(sources):
         return "two models have the same name and version; give them as NAME:VERSION=PATH"
+    if values["handler"] and values["handler-timeout"] >= values["request-timeout"]:
+        return (
+            f"--handler-timeout ({values['handler-timeout']:g} s) has to be below --request-timeout "
+            f"({values['request-timeout']:g} s), which ends every request"
+        )
     if bool(values["jwt-issuer"]) != bool(values["jwt-audience"]):
         return "--jwt-issuer and --jwt-audience go together: a token is of somebody and for somebody"
     if values["jwt-keys"] and not values["jwt-issuer"]:
@@ -79,16 +84,17 @@ def _mistake(values: dict[str, Any]) -> str | None:
 
 def _settings(values: dict[str, Any]) -> Settings:
     issuer, limit = values["jwt-issuer"], values["memory-limit"]
+    allowed = memory_limit() if limit is None else limit or None
     return Settings(
         models=tuple(values["model"]),
         models_dir=values["models-dir"],
         model_control=values["model-control"],
-        memory_limit_bytes=memory_limit() if limit is None else limit or None,
+        memory_limit_bytes=allowed,
         threads=values["threads"] or usable_cpus(),
         handler=values["handler"],
         handler_workers=values["handler-workers"],
         handler_timeout_s=values["handler-timeout"],
-        handler_memory_bytes=values["handler-memory"] or None,
+        handler_memory_bytes=_handler_memory(values, allowed),
         host=values["host"],
         port=values["port"],
         grpc_port=values["grpc-port"],
@@ -100,3 +106,11 @@ def _settings(values: dict[str, Any]) -> Settings:
         live_settings=values["live-settings"],
         termination_log=values["termination-log"],
     )
+
+
+def _handler_memory(values: dict[str, Any], allowed: int | None) -> int | None:
+    """What is said; else half of what is `allowed` for all, so that the other half is left to the models."""
+    given = values["handler-memory"]
+    if given is not None:
+        return given or None
+    return allowed // 2 // values["handler-workers"] if allowed else None

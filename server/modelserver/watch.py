@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 State = tuple[tuple[str, int, int, int, int], ...]
@@ -39,12 +36,13 @@ def _states(path: Path) -> Iterator[tuple[str, int, int, int, int]]:
 
 
 class Watch:
-    """Calls `changed` for a first look at `path`, and again after each change, in the event loop's thread."""
+    """Calls `changed` once in the beginning, and again after each change of `path`, in the event loop's thread."""
 
     def __init__(self, path: Path, changed: Callable[[], None]) -> None:
         self._path = path
         self._changed = changed
-        self._seen: State | None = None
+        self._known: State | None = None
+        self._last: State | None = None
 
     def start(self) -> None:
         """Looks now, and every second from now on."""
@@ -52,10 +50,9 @@ class Watch:
         self.look()
 
     def look(self) -> None:
-        """Looks now. While a file is being written nobody is called: a later look will find it complete."""
+        """Looks now. A change counts when the next look sees it too: until then the file may be half written."""
         found = state(self._path)
-        if found == self._seen:
-            return
-        self._changed()
-        if state(self._path) == found:
-            self._seen = found
+        if found != self._known and (found == self._last or self._known is None):
+            self._known = found
+            self._changed()
+        self._last = found

@@ -43,6 +43,11 @@ class Azurite:
         blob = self._service.get_blob_client(container, path)
         blob.upload_blob(content, overwrite=True, metadata=metadata)
 
+    def blobs(self, container: str) -> dict[str, bytes]:
+        """The content of every blob, by its path."""
+        client = self._service.get_container_client(container)
+        return {blob.name: client.download_blob(blob.name).readall() for blob in client.list_blobs()}
+
     def delete(self, container: str, path: str) -> None:
         """Deletes one blob."""
         self._service.get_blob_client(container, path).delete_blob()

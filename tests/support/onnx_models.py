@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
 if TYPE_CHECKING:
@@ -84,6 +85,22 @@ def zip_map() -> onnx.ModelProto:
     model = _model(nodes, [("x", "FP32", ["N", 2])], [("best", "FP32", ["N", 2])])
     model.graph.output.append(scores)
     return model
+
+
+def rows_as_sequence(datatype: str = "FP32") -> onnx.ModelProto:
+    """Gives the rows of `x` [-1,2] as a sequence of tensors, `rows`."""
+    nodes = [helper.make_node("SplitToSequence", ["x"], ["rows"], axis=0)]
+    model = _model(nodes, [("x", datatype, ["N", 2])], [])
+    model.graph.output.append(helper.make_tensor_sequence_value_info("rows", ELEMENT[datatype], None))
+    return model
+
+
+def cast(given: int, made: int) -> onnx.ModelProto:
+    """`y` is `x` as another type, both [-1]: takes and gives ONNX types that the protocols do not have."""
+    nodes = [helper.make_node("Cast", ["x"], ["y"], to=made)]
+    x, y = (helper.make_tensor_value_info(name, element, ["N"]) for name, element in (("x", given), ("y", made)))
+    opsets = [helper.make_opsetid("", OPSET)]
+    return helper.make_model(helper.make_graph(nodes, "cast", [x], [y]), opset_imports=opsets, ir_version=IR)
 
 
 def lookup(rows: int = 3) -> onnx.ModelProto:
@@ -186,10 +203,40 @@ def word_counts(words: Sequence[str]) -> onnx.ModelProto:
     return _model(nodes, [("text", "BYTES", ["N"])], [("counts", "FP32", ["N", len(words)])])
 
 
+def weights(megabytes: int) -> onnx.ModelProto:
+    """`y` = `x` FP32 [-1,1024] times a matrix of about this size."""
+    matrix = numpy_helper.from_array(np.full((1024, megabytes * 256), 0.5, np.float32), "matrix")
+    nodes = [helper.make_node("MatMul", ["x", "matrix"], ["y"])]
+    return _model(nodes, [("x", "FP32", ["N", 1024])], [("y", "FP32", ["N", megabytes * 256])], [matrix])
+
+
+def vocabulary(words: int) -> onnx.ModelProto:
+    """The number of the word `x` BYTES [-1]; takes twenty times as much memory as its file is large."""
+    node = helper.make_node(
+        "LabelEncoder",
+        ["x"],
+        ["y"],
+        domain="ai.onnx.ml",
+        keys_strings=[f"word{number}" for number in range(words)],
+        values_int64s=list(range(words)),
+    )
+    return _model([node], [("x", "BYTES", ["N"])], [("y", "INT64", ["N"])])
+
+
 def saved(model: onnx.ModelProto, path: Path) -> Path:
     """`path`, after writing `model` there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, path)
+    return path
+
+
+def converted(model: onnx.ModelProto, path: Path) -> Path:
+    """`path`, after writing `model` there in ONNX Runtime's own format."""
+    options = ort.SessionOptions()
+    options.optimized_model_filepath = str(path)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return path
 
 

@@ -17,7 +17,7 @@ import httpx
 from tests.support.until import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SERVER = Path(__file__).parents[2] / "server"
 
@@ -61,10 +61,12 @@ class ServerProcess:
 
 
 @contextmanager
-def serving(*arguments: str, until_ready: bool = True) -> Iterator[ServerProcess]:
-    """A server with `arguments` on a free port, ended when the block ends."""
-    command = [sys.executable, "-m", "modelserver", "--host", "127.0.0.1", "--port", "0", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(SERVER)}
+def serving(
+    *arguments: str, until_ready: bool = True, variables: Mapping[str, str] | None = None
+) -> Iterator[ServerProcess]:
+    """A server with `arguments` and environment `variables` on a free port, ended when the block ends."""
+    command = [sys.executable, "-m", "modelserver", "--host=127.0.0.1", "--port=0", "--grpc-port=0", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(SERVER), **(variables or {})}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             server = ServerProcess(process)

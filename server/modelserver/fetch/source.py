@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from obstore import ObjectMeta
-    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import AzureConfig, ClientConfig, RetryConfig
 
     from modelserver.fetch.credentials import Credentials
     from modelserver.fetch.location import Location
@@ -82,12 +82,7 @@ class Source:
     def __init__(self, location: Location, credentials: Credentials) -> None:
         self._location = location
         self._credentials = credentials
-        if location.is_azure and credentials.is_token and not location.is_encrypted:
-            raise CredentialsInvalid(f"{credentials.kind} is used over https:// only")
-        try:
-            self._store = _store(location, credentials)
-        except (exceptions.BaseError, ValueError):
-            raise CredentialsInvalid(f"{credentials.kind} was given, but it is malformed") from None
+        self._store = open_store(location, credentials)
 
     def find(self) -> Found:
         """What there is to fetch. Raises FetchError."""
@@ -151,8 +146,15 @@ def translated(error: Exception, location: Location, credentials: Credentials) -
         return ModelNotFound(f"{uri} holds a path that no file can have")
     if found := STATUS.search(text):
         return _answered(int(found[1]), text, location, credentials)
-    cause = next((words for sign, words in CAUSES.items() if sign in text), "the connection failed")
-    return StorageUnreachable(f"the storage of {uri} cannot be reached: {cause}")
+    return StorageUnreachable(f"the storage of {uri} cannot be reached: {cause(error)}")
+
+
+def cause(error: Exception) -> str:
+    """Why storage did not do what obstore asked of it, in a few words without a secret."""
+    text = str(error)
+    if found := STATUS.search(text):
+        return f"it answered {found[1]}{_code(text)}"
+    return next((words for sign, words in CAUSES.items() if sign in text), "the connection failed")
 
 
 def _answered(status: int, text: str, location: Location, credentials: Credentials) -> FetchError:
@@ -185,15 +187,23 @@ def _code(text: str) -> str:
     return f", {found[1]}" if found else ""
 
 
-def _store(location: Location, credentials: Credentials) -> AzureStore | HTTPStore:
+def open_store(
+    location: Location, credentials: Credentials, client: ClientConfig = CLIENT, retries: RetryConfig = NO_RETRIES
+) -> AzureStore | HTTPStore:
+    """The storage at `location`; nothing is sent yet. Raises CredentialsInvalid when they cannot be used there."""
+    if location.is_azure and credentials.is_token and not location.is_encrypted:
+        raise CredentialsInvalid(f"{credentials.kind} is used over https:// only")
     if not location.is_azure:
-        return HTTPStore(location.endpoint, client_options=CLIENT, retry_config=NO_RETRIES)
-    return AzureStore(
-        location.container,
-        config={**credentials.options, "account_name": location.account, "endpoint": location.endpoint},
-        client_options=CLIENT,
-        retry_config=NO_RETRIES,
-    )
+        return HTTPStore(location.endpoint, client_options=client, retry_config=retries)
+    options: AzureConfig = {
+        **credentials.options,
+        "account_name": location.account,
+        "endpoint": location.endpoint,
+    }
+    try:
+        return AzureStore(location.container, config=options, client_options=client, retry_config=retries)
+    except (exceptions.BaseError, ValueError):
+        raise CredentialsInvalid(f"{credentials.kind} was given, but it is malformed") from None
 
 
 def _etag(blob: ObjectMeta) -> str | None:

@@ -44,7 +44,8 @@ async def _answer(
     limit: int,
 ) -> Response:
     if name:
-        request = replace(request, body=await asyncio.to_thread(decompressed, request.body, limit))
+        body = await asyncio.to_thread(decompressed, request.body, limit)
+        request = replace(request, body=body, _id=request.id)  # what the answer is called, too
     answer = endpoint(request, parameters)
     response = answer if isinstance(answer, Response) else await answer
     if answer_name and response.status == 200:

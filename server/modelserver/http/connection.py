@@ -73,6 +73,7 @@ class Connection(asyncio.Protocol):
         self._current = None
         self._waiting.clear()
         self._release()
+        self._reader.close()
         self._host.leave(self)
 
     def data_received(self, data: bytes) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from modelserver.http.connection import Connection
-from modelserver.http.sockets import backlog
+from modelserver.http.sockets import BACKLOG, backlog
 
 if TYPE_CHECKING:
-    import socket
-
     from modelserver.http.connection import Answer
     from modelserver.http.reader import Limits
 
@@ -37,8 +36,10 @@ class Listener:
 
     async def start(self, sock: socket.socket) -> None:
         """Accepts connections on `sock` from now on."""
+        # A client that takes nothing any more is forgotten by the kernel as well, with all that was written to it.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.limits.request_s * 1000))
         self._backlog = sock.dup()
-        self._server = await self._loop.create_server(self._connection, sock=sock)
+        self._server = await self._loop.create_server(self._connection, sock=sock, backlog=BACKLOG)
         self._tick()
 
     async def drain(self, accept_s: float, deadline_s: float) -> int:

@@ -11,6 +11,7 @@ from modelserver.http.message import Request, Response
 
 # From here on, receiving a body into its place is faster than joining its pieces.
 LARGE = 64 * 1024
+NOTHING: list[Request | Response] = []
 VERSIONS = ("1.0", "1.1")
 METHODS = {method.encode(): method for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")}
 
@@ -96,6 +97,7 @@ class Reader:
             self._refuse(error.__context__)
         except (httptools.HttpParserError, Refused) as error:
             self._refuse(error)
+        self._done = NOTHING  # a large body is kept by whoever answers it, and by nobody else
         return done
 
     def rest(self) -> memoryview | None:
@@ -106,10 +108,17 @@ class Reader:
 
     def complete(self) -> list[Request | Response]:
         """The request whose body has been received into `rest()`."""
-        self._done = []
+        done: list[Request | Response] = []
+        self._done = done
         self.on_message_complete()
         self._parser = httptools.HttpRequestParser(self)  # the old one still waits for this body
-        return self._done
+        self._done = NOTHING
+        return done
+
+    def close(self) -> None:
+        """Lets go of everything: reader and parser know each other, and would wait for the garbage collector."""
+        del self._parser
+        self._large, self._body = None, b""
 
     # What the parser calls
 
@@ -126,9 +135,12 @@ class Reader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
         name = name.lower()
-        if name == b"host" and name in self._headers:
+        if not self._in_head:
+            self._skip_trailer(name, value)
+        elif name == b"host" and name in self._headers:
             raise Refused(400, "the request has two Host headers")
-        self._headers[name] = value
+        else:
+            self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         """Refuses what can be refused before its body is read."""
@@ -172,7 +184,7 @@ class Reader:
         keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
         target = self._url.decode("latin-1")
         name = METHODS.get(method) or method.decode("ascii")
-        self._body = b""
+        self._body, self._filled = b"", 0
         self._finish(Request(name, target, self._headers, body, keep_alive))
 
     @property
@@ -184,6 +196,11 @@ class Reader:
         return self._body if isinstance(self._body, bytes) else memoryview(self._body)
 
     # Limits
+
+    def _skip_trailer(self, name: bytes, value: bytes) -> None:
+        """What stands behind a body in chunks must not change what was said in the head."""
+        self._filled += len(name) + len(value) + 4
+        self._check_head(self._filled)
 
     def _prepare_body(self, length: int) -> None:
         self._check_body(length)

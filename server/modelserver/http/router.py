@@ -17,14 +17,15 @@ Parameters = dict[str, str]
 Answer = Response | Deferred | Coroutine[None, None, Response]
 Endpoint = Callable[[Request, Parameters], Answer]
 
+ANY = "*"  # stands for every method
 # Clients send few different targets, again and again; a client that makes them up must not fill the memory.
 REMEMBERED = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`endpoint` answers `method` on `path`, in which `{name}` stands for one segment of any text. It may be a
-    coroutine function.
+    """`endpoint` answers `method` (or ANY) on `path`, in which `{name}` stands for one segment of any text. It may
+    be a coroutine function.
 
     It is called with the request and with the decoded parameters of path and query (of repeated names in the query
     the first one counts; the path's win). GET routes answer HEAD as well.
@@ -63,7 +64,7 @@ class Router:
         allowed = []
         for route, pattern in self._routes:
             if match := pattern.fullmatch(path):
-                if route.method == wanted:
+                if route.method in (wanted, ANY):
                     return route.endpoint, query | _decoded(match)
                 allowed.append(route.method)
         return _not_allowed(unquote(path), allowed) if allowed else _not_found(unquote(path))

@@ -1,25 +1,22 @@
-"""The text of the file of live settings, read strictly: what is not understood is a mistake, never ignored."""
+"""The file of live settings, read strictly: what is not understood is a mistake, never ignored."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+import math
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
 
 from modelserver.fetch import location
 from modelserver.fetch.errors import FetchError
-from modelserver.live.settings import BatchLimits, Batching, LiveSettings, MirrorSettings, RequestLogSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+from modelserver.live.settings import Batching, BatchLimits, LiveSettings, MirrorSettings, RequestLogSettings
 
 T = TypeVar("T")
-Reader = "Callable[[str, Any], T]"
-
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-MAX_LOGGED_BYTES = 1024 * 1024
-BLOBS = "https://ACCOUNT.blob.core.windows.net/CONTAINER/PREFIX/"
+# Makes a value of what the file holds at a place, or raises Invalid, naming the place.
+Reader = Callable[[str, Any], T]
 
 
 class Invalid(ValueError):
@@ -29,7 +26,7 @@ class Invalid(ValueError):
 def parse(text: str | bytes) -> LiveSettings:
     """The settings in the YAML document `text`; an empty one leaves everything at its default. Raises Invalid."""
     try:
-        found = yaml.load(text, _Loader)  # noqa: S506  # it is a safe loader
+        found = yaml.load(text, _Loader)  # noqa: S506  # it is a safe one
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Invalid(f"this is not valid YAML: {' '.join(str(error).split())}") from None
     return _settings("", {} if found is None else found)
@@ -39,103 +36,139 @@ class _Loader(yaml.CSafeLoader):
     """Refuses a key that is given twice, of which YAML would take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.MarkedYAMLError(problem=f"{key!r} is given twice", problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)
+        mapping = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value):
+            raise yaml.MarkedYAMLError(problem="a key is given twice in the mapping", problem_mark=node.start_mark)
+        return mapping
 
 
-class _Section:
-    """A mapping at `where` in the file, whose members are taken one by one."""
-
-    def __init__(self, where: str, found: object) -> None:
-        if not isinstance(found, dict):
-            raise Invalid(f"{where or 'the file'} must be a mapping, not {found!r}")
-        self._where = where
-        self._left: dict[Any, Any] = dict(found)
-        self._known: list[str] = []
-
-    def take(self, name: str, read: Callable[[str, Any], T], default: T) -> T:
-        """The member `name`, as `read` makes it of what is there, or `default`. Raises Invalid."""
-        self._known.append(name)
-        value = self._left.pop(name, None)
-        return default if value is None else read(self._path(name), value)
-
-    def need(self, name: str, read: Callable[[str, Any], T]) -> T:
-        """The member `name`, which must be there. Raises Invalid."""
-        if self._left.get(name) is None:
-            raise Invalid(f"{self._path(name)} is missing")
-        self._known.append(name)
-        return read(self._path(name), self._left.pop(name))
-
-    def end(self) -> None:
-        """Raises Invalid when something was not taken."""
-        for name in self._left:
-            raise Invalid(f"there is no {self._path(name)}; there is {', '.join(sorted(self._known))}")
-
-    def _path(self, name: object) -> str:
-        return f"{self._where}.{name}" if self._where else str(name)
+def _text(where: str, found: Any) -> str:
+    if not isinstance(found, str) or not found:
+        raise Invalid(f"{where} must be a text, not {found!r}")
+    return found
 
 
-def _settings(where: str, found: object) -> LiveSettings:
-    section = _Section(where, found)
-    settings = LiveSettings(
-        mirror=section.take("mirror", _mirror, None),
-        request_log=section.take("requestLog", _request_log, None),
-        batching=section.take("batching", _batching, Batching()),
-        log_level=section.take("logLevel", _level, "INFO"),
-    )
-    section.end()
-    return settings
+def _flag(where: str, found: Any) -> bool:
+    if not isinstance(found, bool):
+        raise Invalid(f"{where} must be true or false, not {found!r}")
+    return found
 
 
-def _mirror(where: str, found: object) -> MirrorSettings:
-    section = _Section(where, found)
-    settings = MirrorSettings(
-        url=section.need("url", _url),
-        percent=section.need("percent", _number(0, 100)),
-        timeout_s=section.take("timeoutSeconds", _number(0.001, 600), MirrorSettings.timeout_s),
-    )
-    section.end()
-    return settings
+def _count(where: str, found: Any) -> int:
+    if type(found) is not int or found < 1:
+        raise Invalid(f"{where} must be a whole number from 1 up, not {found!r}")
+    return found
 
 
-def _request_log(where: str, found: object) -> RequestLogSettings:
-    section = _Section(where, found)
-    settings = RequestLogSettings(
-        to=section.need("to", _file_or_blobs),
-        percent=section.need("percent", _number(0, 100)),
-        max_body_bytes=section.take("maxBodyBytes", _whole(1, MAX_LOGGED_BYTES), RequestLogSettings.max_body_bytes),
-        credentials=section.take("credentials", _text, None),
-    )
-    section.end()
-    return settings
+def _number(least: float, most: float) -> Reader[float]:
+    def read(where: str, found: Any) -> float:
+        if type(found) not in (int, float) or math.isnan(found) or not least <= found <= most:
+            raise Invalid(f"{where} must be a number from {least:g} to {most:g}, not {found!r}")
+        return float(found)
+
+    return read
 
 
-def _batching(where: str, found: object) -> Batching:
-    section = _Section(where, found)
-    models = section.take("models", _models, {})
-    settings = Batching(_taken_limits(section), models)
-    section.end()
-    return settings
+def _url(where: str, found: Any) -> str:
+    parts = urlsplit(_text(where, found))
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+        raise Invalid(f"{where} must be like http://HOST or https://HOST:PORT, without a query or a password")
+    return str(found).rstrip("/")
 
 
-def _models(where: str, found: object) -> dict[str, BatchLimits]:
-    section = _Section(where, found)
-    return {str(name): section.need(name, _limits) for name in dict(found)}  # type: ignore[call-overload]
+def _file_or_blobs(where: str, found: Any) -> str:
+    text = _text(where, found)
+    if "://" in text:
+        try:
+            is_azure = location.parse(text).is_azure
+        except FetchError:
+            is_azure = False
+        if not is_azure:
+            raise Invalid(
+                f"{where} must be a file, or a folder in Azure Blob storage without a SAS token: "
+                "https://ACCOUNT.blob.core.windows.net/CONTAINER/FOLDER/"
+            )
+    return text
 
 
-def _limits(where: str, found: object) -> BatchLimits:
-    section = _Section(where, found)
-    limits = _taken_limits(section)
-    section.end()
-    return limits
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A member of a mapping, by the field that it becomes."""
+
+    field: str
+    read: Reader[Any]
+    is_needed: bool = False
 
 
-def _taken_limits(section: _Section) -> BatchLimits:
-    return BatchLimits(
-        max_rows=section.take("maxRows", _whole(1), None),
-        max_queue=section.take("maxQueue", _whole(1), None),
-        enabled=section.take("enabled", _flag, None),
-    )
+def _section(make: Callable[..., T], members: Mapping[str, _Member]) -> Reader[T]:
+    """A reader of a mapping with these members, which calls `make` with those that are there."""
+
+    def read(where: str, found: Any) -> T:
+        given = _mapping(where, found)
+        for name in given:
+            if name not in members:
+                raise Invalid(f"there is no {_path(where, name)}; there is {', '.join(members)}")
+        for name, member in members.items():
+            if member.is_needed and name not in given:
+                raise Invalid(f"{_path(where, name)} is missing")
+        return make(
+            **{members[name].field: members[name].read(_path(where, name), value) for name, value in given.items()}
+        )
+
+    return read
+
+
+def _each(read_one: Reader[T]) -> Reader[dict[str, T]]:
+    """A reader of a mapping of any names to values of one kind."""
+
+    def read(where: str, found: Any) -> dict[str, T]:
+        return {name: read_one(_path(where, name), value) for name, value in _mapping(where, found).items()}
+
+    return read
+
+
+def _mapping(where: str, found: Any) -> dict[str, Any]:
+    """The members that have a value: YAML gives null for what is left empty."""
+    if not isinstance(found, dict):
+        raise Invalid(f"{where or 'the file'} must be a mapping of names to values, not {found!r}")
+    return {str(name): value for name, value in found.items() if value is not None}
+
+
+def _path(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
+
+
+_PERCENT = _Member("percent", _number(0, 100), is_needed=True)
+_LIMITS = {
+    "maxRows": _Member("max_rows", _count),
+    "maxQueue": _Member("max_queue", _count),
+    "enabled": _Member("enabled", _flag),
+}
+_mirror = _section(
+    MirrorSettings,
+    {
+        "url": _Member("url", _url, is_needed=True),
+        "percent": _PERCENT,
+        "timeoutSeconds": _Member("timeout_s", _number(0.01, 600)),
+    },
+)
+_request_log = _section(
+    RequestLogSettings,
+    {
+        "to": _Member("to", _file_or_blobs, is_needed=True),
+        "percent": _PERCENT,
+        "maxBodyBytes": _Member("max_body_bytes", _count),
+        "credentials": _Member("credentials", _text),
+    },
+)
+_settings = _section(
+    LiveSettings,
+    {
+        "mirror": _Member("mirror", _mirror),
+        "requestLog": _Member("request_log", _request_log),
+        "batching": _Member(
+            "batching",
+            _section(Batching, {**_LIMITS, "models": _Member("models", _each(_section(BatchLimits, _LIMITS)))}),
+        ),
+    },
+)

@@ -17,9 +17,8 @@ class MirrorSettings:
 
 @dataclass(frozen=True, slots=True)
 class RequestLogSettings:
-    """Write `percent` of the requests and their answers to a file or below a blob URL, each cut to `max_body_bytes`.
-
-    `credentials` is a folder as the fetcher takes it; None means workload identity, where the pod has it.
+    """Write `percent` of the requests and their answers to a file or below a blob URL; the tensors of each are cut
+    to `max_body_bytes`. `credentials` is a folder as the fetcher takes it; None means workload identity, if any.
     """
 
     to: str
@@ -32,7 +31,7 @@ class RequestLogSettings:
 class BatchLimits:
     """How requests for a model share runs; None leaves it to the server.
 
-    `enabled` False lets every request run alone; True cannot overrule a probe that found rows to depend on each other.
+    `enabled` False lets every request run alone; True asks for batches where the server would not make any.
     """
 
     max_rows: int | None = None
@@ -41,21 +40,18 @@ class BatchLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Batching:
-    """The limits of the models that are named, and of all others."""
+class Batching(BatchLimits):
+    """The limits of all models, and of those that are named."""
 
-    others: BatchLimits = BatchLimits()
     models: Mapping[str, BatchLimits] = field(default_factory=dict)
 
     def of(self, model: str) -> BatchLimits:
-        """The limits of `model`; what is not said for it is as for all others."""
-        named, others = self.models.get(model), self.others
-        if named is None:
-            return others
+        """The limits of `model`; what is not said for it is as for all."""
+        named = self.models.get(model, self)
         return BatchLimits(
-            others.max_rows if named.max_rows is None else named.max_rows,
-            others.max_queue if named.max_queue is None else named.max_queue,
-            others.enabled if named.enabled is None else named.enabled,
+            self.max_rows if named.max_rows is None else named.max_rows,
+            self.max_queue if named.max_queue is None else named.max_queue,
+            self.enabled if named.enabled is None else named.enabled,
         )
 
 
@@ -66,4 +62,3 @@ class LiveSettings:
     mirror: MirrorSettings | None = None
     request_log: RequestLogSettings | None = None
     batching: Batching = Batching()
-    log_level: str = "INFO"

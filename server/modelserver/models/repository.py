@@ -1,7 +1,9 @@
-"""The models of one server, by name and version."""
+"""The models of one server, by name and version, and the state that each is in."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from modelserver.errors import BadRequest, ModelNotFound, Unavailable
@@ -12,53 +14,139 @@ if TYPE_CHECKING:
     from modelserver.models.model import Model
 
 
+class State(StrEnum):
+    """Of a model that the server knows of, in Triton's words."""
+
+    LOADING = "LOADING"
+    READY = "READY"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+@dataclass(slots=True)
+class Entry:
+    """A model that the server knows of; `reason` says why it is unavailable."""
+
+    name: str
+    version: str
+    state: State = State.LOADING
+    reason: str = ""
+    model: Model | None = None
+
+
 class Models:
-    """The models that the server was told to serve; each is there once it was loaded and added."""
+    """The models that the server knows of. `expected` are those without which it is not ready.
+
+    Versions have no order of their own: a request that names none gets the last of those that are loaded.
+    """
 
     def __init__(self, expected: Iterable[tuple[str, str]]) -> None:
-        self._models: dict[tuple[str, str], Model | None] = dict.fromkeys(expected)
+        self._entries: dict[str, dict[str, Entry]] = {}
+        for name, version in expected:
+            self._entry(name, version)
+        self._expected = {(entry.name, entry.version) for entry in self.entries()}
+        self._found: dict[tuple[str, str | None], Model] = {}
 
     def __iter__(self) -> Iterator[Model]:
-        """The loaded models, in the order of the command line."""
-        return (model for model in self._models.values() if model)
+        """The loaded models."""
+        return (entry.model for entry in self.entries() if entry.model)
+
+    def entries(self) -> Iterator[Entry]:
+        """All that is known, the versions of a model side by side."""
+        return (entry for versions in self._entries.values() for entry in versions.values())
 
     @property
     def ready(self) -> bool:
-        """Whether every model is there."""
-        return all(self._models.values())
-
-    def add(self, model: Model) -> None:
-        """Serves `model` from now on."""
-        self._models[model.name, model.version] = model
-
-    def versions(self, name: str) -> list[str]:
-        """The versions of `name`, in the order of the command line. Raises ModelNotFound."""
-        found = [version for known, version in self._models if known == name]
-        if not found:
-            raise ModelNotFound(f"there is no model '{name}' here; there is {self._listed()}")
-        return found
+        """Whether every expected model was loaded."""
+        return not self._expected
 
     def find(self, name: str, version: str | None = None) -> Model:
-        """The model `name`; without `version` the one given last (versions are opaque: they have no order).
+        """The model `name`; without `version` the last one that is loaded.
 
         Raises ModelNotFound, or Unavailable while it loads.
         """
-        versions = self.versions(name)
-        if version is not None and version not in versions:
-            raise ModelNotFound(
-                f"the model '{name}' has no version '{version}' here; it has {', '.join(versions)}"
-            )
-        model = self._models[name, version or versions[-1]]
-        if model is None:
-            raise Unavailable(f"the model '{name}' is still loading; try again in a moment")
-        return model
+        return self._found.get((name, version)) or self._search(name, version)
 
     def only(self) -> Model:
         """The model that a request means which names none. Raises BadRequest when there are several."""
-        names = {name for name, _ in self._models}
+        names = self._names()
         if len(names) > 1:
-            raise BadRequest(f"say which model is meant with ?model_name=NAME; there is {self._listed()}")
-        return self.find(names.pop())
+            raise BadRequest(f"say which model is meant with ?model_name=NAME; there is {_quoted(names)}")
+        if not names:
+            raise ModelNotFound("there is no model here")
+        return self.find(names[0])
 
-    def _listed(self) -> str:
-        return ", ".join(f"'{name}'" for name in dict.fromkeys(name for name, _ in self._models))
+    def versions(self, name: str) -> list[str]:
+        """The versions of `name` that are loaded. Raises ModelNotFound when nothing is known of it."""
+        return [entry.version for entry in self._known(name).values() if entry.model]
+
+    # Changes
+
+    def loading(self, name: str, version: str) -> None:
+        """Says that a version is on its way; one that is served already stays so meanwhile."""
+        entry = self._entry(name, version)
+        if not entry.model:
+            entry.state, entry.reason = State.LOADING, ""
+
+    def add(self, model: Model) -> Model | None:
+        """Serves `model` from now on, as the last version if it is new. Returns what it takes the place of."""
+        entry = self._entry(model.name, model.version)
+        replaced, entry.model = entry.model, model
+        entry.state, entry.reason = State.READY, ""
+        self._expected.discard((model.name, model.version))
+        self._found.clear()
+        return replaced
+
+    def remove(self, name: str, version: str, reason: str) -> Model | None:
+        """Serves a version no longer, for this reason. Returns what was served."""
+        entry = self._entry(name, version)
+        removed, entry.model = entry.model, None
+        entry.state, entry.reason = State.UNAVAILABLE, reason
+        self._found.clear()
+        return removed
+
+    def arrange(self, name: str, versions: Iterable[str], reason: str) -> None:
+        """Puts the versions of a model into this order, behind any others. Those that nobody knew of until now are
+        unavailable for this reason.
+        """
+        known = self._entries.setdefault(name, {})
+        for version in versions:
+            known[version] = known.pop(version, Entry(name, version, State.UNAVAILABLE, reason))
+        self._found.clear()
+
+    # Searching
+
+    def _entry(self, name: str, version: str) -> Entry:
+        return self._entries.setdefault(name, {}).setdefault(version, Entry(name, version))
+
+    def _known(self, name: str) -> dict[str, Entry]:
+        if name not in self._entries:
+            raise ModelNotFound(f"there is no model '{name}' here; there is {_quoted(self._names())}")
+        return self._entries[name]
+
+    def _search(self, name: str, version: str | None) -> Model:
+        """As `find`, which remembers what this found: models change rarely, and every request asks."""
+        candidates = [self._exactly(name, version)] if version is not None else list(self._known(name).values())
+        for entry in reversed(candidates):
+            if entry.model:
+                self._found[name, version] = entry.model
+                return entry.model
+            if (name, entry.version) in self._expected:
+                break  # an older version must not stand in for one that will be there in a moment
+        if any(entry.state is State.LOADING for entry in candidates):
+            raise Unavailable(f"the model '{name}' is still loading; try again in a moment")
+        raise ModelNotFound(f"the model '{name}' is not loaded: {candidates[-1].reason}")
+
+    def _exactly(self, name: str, version: str) -> Entry:
+        known = self._known(name)
+        if version not in known:
+            raise ModelNotFound(f"the model '{name}' has no version '{version}' here; it has {', '.join(known)}")
+        return known[version]
+
+    def _names(self) -> list[str]:
+        """Those that can be asked for, now or in a moment."""
+        served = (entry.name for entry in self.entries() if entry.state is not State.UNAVAILABLE)
+        return list(dict.fromkeys(served))
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names) or "none"

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modelserver.errors import BadRequest
+from modelserver.errors import BadRequest, Unsupported
+from modelserver.models.datatypes import BY_NAME
+
+MAX_RANK = 64  # numpy's
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from modelserver.models.datatypes import Array, Datatype
 
 
@@ -33,30 +39,53 @@ class TensorSpec:
         shape = tuple(1 if size < 0 else size for size in self.shape or ())
         return np.full(shape, "text" if self.datatype.is_text else 0, self.datatype.dtype)
 
-    def check(self, array: Array) -> None:
-        """Raises BadRequest unless the model can take an array of this shape."""
-        if self.shape is None or _matches(array.shape, self.shape):
+    def check_datatype(self, found: object) -> None:
+        """Raises BadRequest unless `found` is the name of the datatype that the model takes."""
+        if found == self.datatype.name:
             return
-        raise BadRequest(f"the input {self} got the shape {list(array.shape)}; -1 stands for any size")
+        known = "is" if isinstance(found, str) and found in BY_NAME else "is no datatype of the protocol, but"
+        sentence = f"the datatype {found!r:.100} of the input '{self.name}' {known} not what the model takes"
+        raise BadRequest(f"{sentence}: {self.datatype.name}")
+
+    def check_shape(self, shape: Sequence[int]) -> None:
+        """Raises BadRequest unless the model can take an array of this shape."""
+        if not (_is_possible(shape) if self.shape is None else _matches(shape, self.shape)):
+            raise BadRequest(f"the input {self} got the shape {list(shape)}; -1 stands for any size")
 
     def fitted(self, array: Array) -> Array:
         """`array` with the axes that people leave out: a single row becomes a batch of one, and for a model that
-        takes columns of one value each, a list of values becomes a column (or the other way round).
+        takes columns of one value each, a list of values becomes a column (or the other way round). A list without
+        elements is a batch of none.
         """
         if self.shape is None:
             return array
+        if not array.size and array.ndim:
+            return array.reshape(array.shape + tuple(max(size, 0) for size in self.shape[array.ndim :]))
         while array.ndim < len(self.shape):
             array = array[..., np.newaxis] if self.shape[-1] == 1 and array.ndim else array[np.newaxis]
         if array.ndim == len(self.shape) + 1 and array.shape[-1] == 1:
             array = array[..., 0]
         return array
 
+    def refused(self, error: BadRequest) -> BadRequest:
+        """`error`, met in the data of this input, with the input's name."""
+        return BadRequest(f"the input '{self.name}' is invalid: {error}")
 
-def _matches(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    return len(shape) == len(wanted) and all(w in (-1, s) for s, w in zip(shape, wanted, strict=True))
+
+def _matches(shape: Sequence[int], wanted: tuple[int, ...]) -> bool:
+    if len(shape) != len(wanted):
+        return False
+    for size, limit in zip(shape, wanted, strict=True):  # noqa: SIM110 - all(…) takes twice the time
+        if size < 0 or (size != limit and limit >= 0):
+            return False
+    return True
 
 
-@dataclass(frozen=True, slots=True)
+def _is_possible(shape: Sequence[int]) -> bool:
+    return len(shape) <= MAX_RANK and all(size >= 0 for size in shape)
+
+
+@dataclass(frozen=True)
 class Signature:
     """All inputs and outputs of a model.
 
@@ -71,15 +100,65 @@ class Signature:
     def __str__(self) -> str:
         return ", ".join(str(spec) for spec in self.inputs)
 
+    @cached_property
+    def inputs_by_name(self) -> dict[str, TensorSpec]:
+        """`inputs`, each by its name."""
+        return {spec.name: spec for spec in self.inputs}
+
+    @cached_property
+    def outputs_by_name(self) -> dict[str, TensorSpec]:
+        """`outputs`, each by its name."""
+        return {spec.name: spec for spec in self.outputs}
+
+    @cached_property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of `outputs`."""
+        return tuple(self.outputs_by_name)
+
+    @cached_property
+    def takes_numbers(self) -> bool:
+        """Whether any input is not text."""
+        return not all(spec.datatype.is_text for spec in self.inputs)
+
+    @cached_property
+    def gives_rows(self) -> bool:
+        """Whether the first axes of all outputs may be the same rows: they are declared alike, or not at all."""
+        return len({spec.shape[0] for spec in self.outputs if spec.shape}) <= 1
+
     def input(self, name: str) -> TensorSpec:
         """The input called `name`. Raises BadRequest, naming those there are."""
-        for spec in self.inputs:
-            if spec.name == name:
-                return spec
-        raise BadRequest(f"the model has no input '{name}'; its inputs are {self}")
+        spec = self.inputs_by_name.get(name)
+        if spec is None:
+            raise BadRequest(f"the model has no input '{name:.100}'; its inputs are {self}")
+        return spec
 
-    def check_complete(self, names: set[str]) -> None:
-        """Raises BadRequest when an input is missing from `names`."""
+    def check_complete(self, names: Collection[str]) -> None:
+        """Raises BadRequest when an input is missing from `names`, all of which are inputs."""
+        if len(names) == len(self.inputs):
+            return
         missing = [str(spec) for spec in self.inputs if spec.name not in names]
-        if missing:
-            raise BadRequest(f"the request lacks the input {', '.join(missing)}")
+        raise BadRequest(f"the request lacks the input {', '.join(missing)}")
+
+    def wanted(self, names: Sequence[str]) -> tuple[TensorSpec, ...]:
+        """The outputs `names` in that order; all tensors when none is named.
+
+        Raises BadRequest for an unknown or repeated name, Unsupported where there is no tensor to answer with.
+        """
+        if not names:
+            if not self.outputs:
+                raise Unsupported("no output of the model is a tensor of the protocol's datatypes; ask /score")
+            return self.outputs
+        if len(set(names)) < len(names):
+            raise BadRequest("an output is asked for twice")
+        return tuple(map(self._output, names))
+
+    def _output(self, name: str) -> TensorSpec:
+        if spec := self.outputs_by_name.get(name):
+            return spec
+        if name in self.all_outputs:
+            raise Unsupported(
+                f"the output '{name}' is not a tensor of the protocol's datatypes; ask /score for it"
+            )
+        raise BadRequest(
+            f"the model has no output '{name:.100}'; its outputs are {', '.join(self.outputs_by_name)}"
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -28,6 +28,16 @@ SECONDS = (5e-5, 1e-4, 25e-5, 5e-4, 1e-3, 25e-4, 5e-3, 0.01, 0.025, 0.05, 0.1, 0
 ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 MODEL = ("model", "version")
 ENDPOINT = (*MODEL, "protocol")
+
+
+class Served(Protocol):
+    """What requests are for: a model, or a handler."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
 
 
 class Distribution:
@@ -62,11 +72,12 @@ class Distribution:
 class EndpointMeter:
     """The requests for one model in one protocol."""
 
-    __slots__ = ("answers", "received_bytes", "seconds", "sent_bytes")
+    __slots__ = ("answers", "failed_seconds", "received_bytes", "seconds", "sent_bytes")
 
     def __init__(self) -> None:
         self.answers: Counter[int] = Counter()
         self.seconds = Distribution(SECONDS)
+        self.failed_seconds = 0.0
         self.received_bytes = 0
         self.sent_bytes = 0
 
@@ -74,6 +85,8 @@ class EndpointMeter:
         """Counts one answered request."""
         self.answers[code] += 1
         self.seconds.observe(seconds)
+        if code >= 400:
+            self.failed_seconds += seconds
         self.received_bytes += received
         self.sent_bytes += sent
 
@@ -117,9 +130,9 @@ class Metrics(Collector):
         )
         self.connections = Gauge("modelserver_connections", "Open HTTP connections.", registry=registry)
 
-    def endpoint(self, model: Model | None, protocol: str) -> EndpointMeter:
-        """The meter for requests for `model` in `protocol`; None where the request named none that is here."""
-        key = (model.name, model.version, protocol) if model else ("", "", protocol)
+    def endpoint(self, served: Served | None, protocol: str) -> EndpointMeter:
+        """The meter for requests for what is `served`, in `protocol`; None where they named nothing here."""
+        key = (served.name, served.version, protocol) if served else ("", "", protocol)
         meter = self._endpoints.get(key)
         if meter is None:
             meter = self._endpoints[key] = EndpointMeter()

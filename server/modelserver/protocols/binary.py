@@ -1,7 +1,7 @@
 """Tensors as the bytes that the Open Inference Protocol carries, over REST and gRPC: row-major and little-endian.
 
-Numbers stay where they are, in both directions. BOOL is one byte each, 0 or 1; an element of BYTES is its length in
-four bytes, then its text in UTF-8, since ONNX Runtime's strings are text: it can neither take nor give other bytes.
+Numbers stay where they are, in both directions. BOOL is one byte each, 0 or 1. An element of BYTES is its length
+in four bytes and then its text in UTF-8: ONNX Runtime's strings are text, it neither takes nor gives other bytes.
 """
 
 from __future__ import annotations
@@ -14,36 +14,43 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modelserver.errors import BadRequest
+from modelserver.protocols.tensors import reshaped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from modelserver.models.datatypes import Array, Datatype
-
-    Buffer = bytes | bytearray | memoryview
+    from modelserver.models.datatypes import Array, Buffer, Datatype
 
 if sys.byteorder != "little":
     raise ImportError("tensors are sent as they are in memory, which must be little-endian")
 
-_LENGTH = Struct("<I")
+LENGTH = Struct("<I")
 
 
-def tensor_of(raw: Buffer, datatype: Datatype, shape: Sequence[int]) -> Array:
+def tensor_of(raw: Buffer, datatype: Datatype, shape: tuple[int, ...]) -> Array:
     """The array that `raw` is, in `shape` (sizes from 0 on). It shares the memory of `raw`: keep that unchanged.
 
     Raises BadRequest when `raw` is not exactly the bytes of such an array.
     """
     count = math.prod(shape)
     if datatype.is_text:
-        return _texts(raw, count).reshape(shape)
+        return reshaped(texts_of(_elements(raw, count)), shape)
     size = count * datatype.dtype.itemsize
     if len(raw) != size:
         raise BadRequest(f"{datatype.name} in the shape {list(shape)} is {size} bytes, but {len(raw)} were sent")
     array = np.frombuffer(raw, datatype.dtype)
     if datatype.name == "BOOL" and size and array.view(np.uint8).max() > 1:
-        raise BadRequest("a BOOL is a byte that is 0 or 1; another value was sent")
+        raise BadRequest("a BOOL is a byte that is 0 or 1, but another value was sent")
     # A kernel of ONNX Runtime may rely on numbers that lie where the processor likes them.
-    return (array if array.flags.aligned else array.copy()).reshape(shape)
+    return reshaped(array if array.flags.aligned else array.copy(), shape)
+
+
+def texts_of(elements: Iterable[bytes]) -> Array:
+    """A one-dimensional array of the texts in `elements` of BYTES. Raises BadRequest for what is not UTF-8."""
+    try:
+        return np.array([*map(bytes.decode, elements)], dtype=object)
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"an element of BYTES is not text in UTF-8, which models take: {error}") from None
 
 
 def raw_of(array: Array) -> bytes | memoryview:
@@ -53,37 +60,28 @@ def raw_of(array: Array) -> bytes | memoryview:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def _texts(raw: Buffer, count: int) -> Array:
-    if len(raw) < count * _LENGTH.size:
-        raise BadRequest(f"{count} elements of BYTES need more than the {len(raw)} bytes that were sent")
-    data = bytes(raw)
-    texts = np.empty(count, dtype=object)
-    start = 0
-    for index in range(count):
-        text, start = _text(data, start)
-        texts[index] = text
-    if start != len(data):
-        raise BadRequest(f"{len(data) - start} bytes are left over after {count} elements of BYTES")
-    return texts
-
-
-def _text(data: bytes, start: int) -> tuple[str, int]:
-    """The element of BYTES at `start`, and where the next one starts."""
-    first = start + _LENGTH.size
-    if first > len(data):
-        raise BadRequest("the bytes end before the last element of BYTES")
-    end = first + _LENGTH.unpack_from(data, start)[0]
-    if end > len(data):
-        raise BadRequest(f"an element of BYTES claims {end - first} bytes, but only {len(data) - first} follow")
-    try:
-        return data[first:end].decode(), end
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"an element of BYTES is not text in UTF-8, which models take: {error}") from None
+def _elements(raw: Buffer, count: int) -> list[bytes]:
+    """The `count` elements of BYTES that fill `raw`, each behind its length. Raises BadRequest."""
+    data, size, end = bytes(raw), len(raw), 0
+    if count > size // LENGTH.size:
+        raise BadRequest(f"{count} elements of BYTES need more than the {size} bytes that were sent")
+    elements = []
+    while end < size:
+        start = end + LENGTH.size
+        if start > size:
+            raise BadRequest("the bytes end within the length of an element of BYTES")
+        end = start + LENGTH.unpack_from(data, end)[0]
+        elements.append(data[start:end])
+    if end > size:
+        raise BadRequest("the last element of BYTES is longer than the bytes that were sent")
+    if len(elements) != count:
+        raise BadRequest(f"{len(elements)} elements of BYTES were sent, but the shape is for {count}")
+    return elements
 
 
 def _raw_texts(array: Array) -> bytes:
-    pieces = []
+    pieces: list[bytes] = []
     for text in array.flat:
         encoded = text.encode()
-        pieces += (_LENGTH.pack(len(encoded)), encoded)
+        pieces += (LENGTH.pack(len(encoded)), encoded)
     return b"".join(pieces)

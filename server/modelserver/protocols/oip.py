@@ -1,11 +1,20 @@
-"""The Open Inference Protocol, version 2, over REST with JSON bodies.
+"""The Open Inference Protocol, version 2, over REST, tensors as JSON or as bytes (the binary tensor extension).
 
 Answers follow the specification (github.com/kserve/open-inference-protocol) and, where that is silent, Triton:
-output data is flat and row-major, errors are `{"error": "…"}`. The binary tensor extension is refused with 501.
+output data is flat and row-major, errors are `{"error": "…"}`. Both may mix JSON and binary tensors.
+
+- FP16 goes as JSON numbers as well, which Triton refuses: every FP16 is one exactly.
+- A request whose JSON part has the length 0 is raw: its body is the model's only input, whose shape has to follow
+  from the model and the number of bytes; for BYTES the body is one element, without its length. The answer is
+  binary, too.
+- Outputs that are no tensors (sequences, maps) are left out, and refused when they are asked for: see `/score`.
+- Parameters that this server knows nothing of are ignored, as Triton does. Those that would change what a request
+  or an answer means (shared memory, classification) are refused.
 """
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +22,24 @@ import numpy as np
 
 from modelserver.errors import BadRequest, Unsupported
 from modelserver.http.message import Response
-from modelserver.models.datatypes import BY_NAME
+from modelserver.protocols.binary import raw_of, tensor_of, texts_of
 from modelserver.protocols.inference import Inference
-from modelserver.protocols.tensors import array_of, dumps, loads, reshaped
+from modelserver.protocols.tensors import array_of, dumps, reshaped, understood
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelserver.errors import Error
     from modelserver.http.message import Request
-    from modelserver.models.datatypes import Array
+    from modelserver.models.datatypes import Array, Buffer
     from modelserver.models.model import Model
     from modelserver.models.signature import Signature, TensorSpec
 
 NAME = "v2"
+EXTENSIONS = ("binary_tensor_data",)
+JSON_LENGTH = "Inference-Header-Content-Length"
+JSON_LENGTH_KEY = JSON_LENGTH.lower().encode()
+NONE: dict[str, Any] = {}
 
 
 def metadata(model: Model, versions: list[str]) -> dict[str, object]:
@@ -42,15 +55,15 @@ def metadata(model: Model, versions: list[str]) -> dict[str, object]:
 
 def parse(model: Model, request: Request) -> Inference[Response]:
     """The inference that `request` asks of `model`. Raises BadRequest or Unsupported."""
-    if b"inference-header-content-length" in request.headers:
-        raise Unsupported("the binary tensor extension is not supported; send the tensors' data as JSON")
-    body = loads(request.body)
-    request_id = body.get("id")
-    if not isinstance(request_id, str | None):
-        raise BadRequest("'id' must be a string")
-    feed = _feed(model.signature, _objects(body, "inputs"))
-    wanted = _wanted(model.signature, _objects(body, "outputs") if body.get("outputs") else None)
-    return Inference(feed, [spec.name for spec in wanted], partial(_answer, model, request_id, wanted))
+    body = request.body
+    given = request.headers.get(JSON_LENGTH_KEY)
+    if given is None:
+        return understood(body, model.signature, partial(_inference, model, b""))
+    view = memoryview(body)
+    length = _json_length(given, view)
+    if length == 0:
+        return _raw_inference(model, view)
+    return understood(view[:length], model.signature, partial(_inference, model, view[length:]))
 
 
 def refusal(error: Error) -> Response:
@@ -59,11 +72,48 @@ def refusal(error: Error) -> Response:
     return Response.error(error.status, str(error), *retry)
 
 
-def _objects(body: dict[str, Any], member: str) -> list[dict[str, Any]]:
-    found = body.get(member)
-    if not isinstance(found, list) or not all(_is_named(item) for item in found):
+# The request
+
+
+def _json_length(given: bytes, body: memoryview) -> int:
+    length = int(given) if given.isdigit() and len(given) < 20 else -1
+    if not 0 <= length <= len(body):
+        raise BadRequest(f"{JSON_LENGTH} must be the number of bytes that the JSON part of the body has")
+    return length
+
+
+def _inference(model: Model, binary: Buffer, body: dict[str, Any]) -> Inference[Response]:
+    """What the JSON object `body` asks for, whose tensors may be in `binary`."""
+    signature = model.signature
+    request_id = body.get("id")
+    if not isinstance(request_id, str | None):
+        raise BadRequest("'id' must be a string")
+    feed = _feed(signature, _named(body.get("inputs"), "inputs"), binary)
+    all_binary = _flag(body, "binary_data_output", default=False)
+    outputs = body.get("outputs")
+    asked = [] if outputs is None else _named(outputs, "outputs")
+    wanted = signature.wanted([output["name"] for output in asked])
+    forms = [_is_binary(output, all_binary) for output in asked] or [all_binary] * len(wanted)
+    return _answered(model, feed, request_id, wanted, forms)
+
+
+def _answered(
+    model: Model,
+    feed: dict[str, Array],
+    request_id: str | None,
+    wanted: Sequence[TensorSpec],
+    forms: Sequence[bool],
+) -> Inference[Response]:
+    """The inference of the outputs `wanted`, those as bytes whose form is true."""
+    names = tuple([spec.name for spec in wanted])
+    return Inference(feed, names, partial(_answer, model, request_id, wanted, forms))
+
+
+def _named(found: object, member: str) -> list[dict[str, Any]]:
+    """`found` as a list of objects with names, no two of them the same."""
+    if not isinstance(found, list) or not all(map(_is_named, found)):
         raise BadRequest(f"'{member}' must be a list of objects, each with a 'name'")
-    if len({item["name"] for item in found}) < len(found):
+    if len(found) > 1 and len({item["name"] for item in found}) < len(found):
         raise BadRequest(f"'{member}' names the same tensor twice")
     return found
 
@@ -72,65 +122,152 @@ def _is_named(item: object) -> bool:
     return isinstance(item, dict) and isinstance(item.get("name"), str)
 
 
-def _feed(signature: Signature, tensors: list[dict[str, Any]]) -> dict[str, Array]:
-    feed = {tensor["name"]: _array(signature.input(tensor["name"]), tensor) for tensor in tensors}
-    signature.check_complete(set(feed))
+def _feed(signature: Signature, tensors: list[dict[str, Any]], binary: Buffer) -> dict[str, Array]:
+    feed = {}
+    start = 0
+    for tensor in tensors:
+        spec = signature.input(tensor["name"])
+        size = _binary_size(spec, tensor, len(binary) - start)
+        feed[spec.name] = _array(spec, tensor, binary[start : start + size])
+        start += size
+    if start != len(binary):
+        raise BadRequest(f"{len(binary) - start} bytes are left over behind the last binary tensor")
+    signature.check_complete(feed)
     return feed
 
 
-def _array(spec: TensorSpec, tensor: dict[str, Any]) -> Array:
-    if "data" not in tensor:
-        raise BadRequest(f"the input '{spec.name}' has no 'data'")
-    if tensor.get("datatype") != spec.datatype.name:
-        raise BadRequest(_wrong_datatype(spec, tensor.get("datatype")))
+def _binary_size(spec: TensorSpec, tensor: dict[str, Any], left: int) -> int:
+    """How many of the bytes that are `left` behind the JSON part are this tensor; 0 for one with 'data'."""
+    parameters = _parameters(tensor)
+    if "shared_memory_region" in parameters:
+        raise Unsupported(f"the input '{spec.name}' cannot come in shared memory; send its data")
+    size = parameters.get("binary_data_size")
+    if (size is None) == (tensor.get("data") is None):
+        raise BadRequest(f"the input '{spec.name}' must have either 'data' or the parameter 'binary_data_size'")
+    if size is None:
+        return 0
+    if type(size) is not int or not 0 <= size <= left:
+        raise BadRequest(
+            f"the 'binary_data_size' of the input '{spec.name}' must be a number of bytes; {left} are left behind "
+            f"the JSON part, whose length {JSON_LENGTH} has to say"
+        )
+    return size
+
+
+def _array(spec: TensorSpec, tensor: dict[str, Any], raw: Buffer) -> Array:
+    spec.check_datatype(tensor.get("datatype"))
     shape = _shape(spec, tensor.get("shape"))
+    spec.check_shape(shape)
     try:
-        array = reshaped(array_of(tensor["data"], spec.datatype), shape)
+        data = tensor.get("data")
+        if data is None:
+            return tensor_of(raw, spec.datatype, shape)
+        return reshaped(array_of(data, spec.datatype), shape)
     except BadRequest as error:
-        raise BadRequest(f"the input '{spec.name}' is invalid: {error}") from None
-    spec.check(array)
-    return array
-
-
-def _wrong_datatype(spec: TensorSpec, found: object) -> str:
-    known = "is" if found in BY_NAME else "is no datatype of the protocol, but"
-    return (
-        f"the datatype {found!r} of the input '{spec.name}' {known} not what the model takes: {spec.datatype.name}"
-    )
+        raise spec.refused(error) from None
 
 
 def _shape(spec: TensorSpec, shape: object) -> tuple[int, ...]:
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+    if not isinstance(shape, list) or not {*map(type, shape)} <= {int} or (shape and min(shape) < 0):
         raise BadRequest(f"the 'shape' of the input '{spec.name}' must be a list of sizes, none below 0")
     return tuple(shape)
 
 
-def _wanted(signature: Signature, asked: list[dict[str, Any]] | None) -> list[TensorSpec]:
-    """The outputs to answer with, in the order asked for; all of them when none was named."""
-    by_name = {spec.name: spec for spec in signature.outputs}
-    if asked is None:
-        return list(signature.outputs)
-    for item in asked:
-        if item["name"] not in by_name:
-            raise BadRequest(f"the model has no output '{item['name']}'; its outputs are {', '.join(by_name)}")
-        if (item.get("parameters") or {}).get("binary_data"):
-            raise Unsupported(f"the output '{item['name']}' can be had as JSON only: leave out 'binary_data'")
-    return [by_name[item["name"]] for item in asked]
+def _is_binary(output: dict[str, Any], default: bool) -> bool:
+    for parameter in ("classification", "shared_memory_region"):
+        if parameter in _parameters(output):
+            raise Unsupported(f"the output '{output['name']}' cannot be had with {parameter!r}; leave it out")
+    return _flag(output, "binary_data", default=default)
 
 
-def _answer(model: Model, request_id: str | None, wanted: Sequence[TensorSpec], values: list[Any]) -> Response:
+def _flag(item: dict[str, Any], parameter: str, *, default: bool) -> bool:
+    found = _parameters(item).get(parameter, default)
+    if not isinstance(found, bool):
+        raise BadRequest(f"the parameter '{parameter}' must be true or false")
+    return found
+
+
+def _parameters(item: dict[str, Any]) -> dict[str, Any]:
+    found = item.get("parameters")
+    if found is None:
+        return NONE
+    if not isinstance(found, dict):
+        raise BadRequest("'parameters' must be an object")
+    return found
+
+
+def _raw_inference(model: Model, body: memoryview) -> Inference[Response]:
+    """The inference whose only input is the whole body."""
+    signature = model.signature
+    if len(signature.inputs) != 1:
+        raise BadRequest(f"only a model with one input takes a raw request; this one takes {signature}")
+    (spec,) = signature.inputs
+    try:
+        array = _raw_tensor(spec, body)
+    except BadRequest as error:
+        raise spec.refused(error) from None
+    wanted = signature.wanted(())
+    return _answered(model, {spec.name: array}, None, wanted, [True] * len(wanted))
+
+
+def _raw_tensor(spec: TensorSpec, body: memoryview) -> Array:
+    shape = _shape_of(spec, len(body))
+    if spec.datatype.is_text:
+        return reshaped(texts_of([body.tobytes()]), shape)
+    return tensor_of(body, spec.datatype, shape)
+
+
+def _shape_of(spec: TensorSpec, size: int) -> tuple[int, ...]:
+    """The shape of `size` bytes: its only free axis, if there is one, follows from them. Of texts there is one."""
+    axes = spec.shape or (-1, -1)
+    if axes.count(-1) > 1:
+        raise BadRequest(f"the shape of {size} bytes does not follow from the model; send a JSON part with it")
+    each = math.prod(axis for axis in axes if axis >= 0) * spec.datatype.dtype.itemsize
+    free = 1 if spec.datatype.is_text else size // max(each, 1)
+    return tuple(free if axis < 0 else axis for axis in axes)
+
+
+# The answer
+
+
+def _answer(
+    model: Model,
+    request_id: str | None,
+    specs: Sequence[TensorSpec],
+    forms: Sequence[bool],
+    values: list[Any],
+) -> Response:
     answer: dict[str, object] = {"model_name": model.name, "model_version": model.version}
     if request_id is not None:
         answer["id"] = request_id
-    answer["outputs"] = [_output(spec, value) for spec, value in zip(wanted, values, strict=True)]
-    return Response(200, dumps(answer))
+    if True not in forms:
+        answer["outputs"] = [_json_output(spec, value) for spec, value in zip(specs, values, strict=True)]
+        return Response(200, dumps(answer))
+    tail: list[bytes | memoryview] = []
+    answer["outputs"] = [
+        _binary_output(spec, value, tail) if as_binary else _json_output(spec, value)
+        for spec, as_binary, value in zip(specs, forms, values, strict=True)
+    ]
+    head = dumps(answer)
+    return Response(200, head, "application/octet-stream", ((JSON_LENGTH, str(len(head))),), tail)
 
 
-def _output(spec: TensorSpec, value: Array) -> dict[str, object]:
-    flat = np.ascontiguousarray(value).ravel()
+def _json_output(spec: TensorSpec, value: Array) -> dict[str, object]:
+    flat = np.ascontiguousarray(value).reshape(-1)
     return {
         "name": spec.name,
         "datatype": spec.datatype.name,
         "shape": list(value.shape),
         "data": flat.tolist() if spec.datatype.is_text else flat,
+    }
+
+
+def _binary_output(spec: TensorSpec, value: Array, tail: list[bytes | memoryview]) -> dict[str, object]:
+    raw = raw_of(value)
+    tail.append(raw)
+    return {
+        "name": spec.name,
+        "datatype": spec.datatype.name,
+        "shape": list(value.shape),
+        "parameters": {"binary_data_size": len(raw)},
     }

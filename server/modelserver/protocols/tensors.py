@@ -7,51 +7,86 @@ two strings. Here every value arrives as it was sent, or the request is refused.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+import struct
+from contextlib import suppress
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import orjson
 
 from modelserver.errors import BadRequest
+from modelserver.protocols import bulk
+from modelserver.protocols.bulk import EXACT, NotBulk, occurrences
 
 if TYPE_CHECKING:
-    from modelserver.models.datatypes import Array, Datatype
+    from collections.abc import Callable
+
+    from modelserver.models.datatypes import Array, Buffer, Datatype
+    from modelserver.models.signature import Signature
+
+Meaning = TypeVar("Meaning")
+
+# In memory a list or an object is up to 30 times as large as in JSON; everything else, 12 times.
+MOST_CONTAINERS = 2**21
+LONG_LONG = "qQ"  # as which ONNX Runtime gives int64 and uint64; orjson knows no such scalars, but the equal "lL"
+RAGGED = "the data is ragged: lists on the same level must have the same length"
+
+
+def understood(body: Buffer, signature: Signature, meaning: Callable[[dict[str, Any]], Meaning]) -> Meaning:
+    """What `meaning` makes of the JSON object in `body`, a request to a model of this signature.
+
+    Large bodies are read in bulk, which is quick but does not take all JSON. What it refuses, or `meaning` cannot
+    take as it was read, is read again with care, so that only this decides and explains. Raises BadRequest.
+    """
+    if len(body) in bulk.SIZES and signature.takes_numbers:
+        with suppress(NotBulk, BadRequest, TypeError, ValueError):  # the last two: an array where none belongs
+            return meaning(bulk.loads(body))
+    return meaning(loads(body))
 
 
 def array_of(data: object, datatype: Datatype) -> Array:
     """An array of `datatype` in the shape of the nested lists `data` (a bare value has shape ()).
 
-    null is NaN in a float tensor, true and false are 1 and 0 in a numeric one. Raises BadRequest for ragged
-    lists and for any value that the datatype cannot hold exactly (floats are rounded to the nearest).
+    null is NaN in a float tensor, true and false are 1 and 0 in a numeric one and the other way round, and a float
+    that is whole is as good as an integer. Raises BadRequest for ragged lists and for any value that the datatype
+    cannot hold exactly (floats are rounded to the nearest).
     """
-    try:
-        if datatype.is_text:
-            return _texts(data)
-        return _cast(np.array(data), data, datatype)
-    except (ValueError, TypeError, OverflowError, FloatingPointError):
-        raise BadRequest(_refusal(data, datatype)) from None
+    if isinstance(data, np.ndarray):
+        return bulk.cast(data, datatype)
+    values, shape = _flattened(data)
+    return reshaped(_array(values, datatype), shape)
 
 
 def reshaped(array: Array, shape: tuple[int, ...]) -> Array:
-    """`array` in `shape` (no -1): flat data is folded row by row, nested data must already have that shape.
+    """`array` in `shape` (no -1): flat data is folded row by row, nested data must already have that shape, as far
+    as lists without elements can show it.
 
     Raises BadRequest when the number of elements, or the nesting, says otherwise.
     """
     if array.shape == shape:
         return array
-    if array.size != math.prod(shape) or array.ndim > 1:
+    is_flat = array.ndim <= 1 or (not array.size and array.shape == shape[: array.ndim])
+    if array.size != math.prod(shape) or not is_flat:
         raise BadRequest(f"the data has the shape {list(array.shape)}, but {list(shape)} was declared")
-    return array.reshape(shape)
+    try:
+        return array.reshape(shape)
+    except (ValueError, OverflowError):  # no elements, but other sizes beyond any address
+        raise BadRequest(f"no tensor can have the shape {list(shape)}") from None
 
 
 def jsonable(value: object) -> object:
-    """What `dumps` can write for one output: arrays as they are, text and scalars as Python has them."""
+    """What `dumps` can write for one output: numbers as numpy has them, texts and sequences as lists."""
+    if isinstance(value, list):
+        return [jsonable(item) for item in value]
     if not isinstance(value, np.ndarray):
         return value
-    if value.dtype.kind == "O" or value.ndim == 0:
+    if value.dtype.kind == "O":
         return value.tolist()
-    # ONNX Runtime gives int64 as C's long long, whose scalars orjson does not know; the view is the same by name.
-    return np.ascontiguousarray(value).view(value.dtype.str)
+    found = np.ascontiguousarray(value)
+    if value.dtype.char in LONG_LONG:
+        found = found.view(value.dtype.str)
+    return found if value.ndim else found[0]
 
 
 def dumps(value: object) -> bytes:
@@ -62,8 +97,10 @@ def dumps(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
 
-def loads(body: bytes | bytearray) -> dict[str, Any]:
+def loads(body: Buffer) -> dict[str, Any]:
     """The JSON object in `body`, whatever the content type said. Raises BadRequest."""
+    if len(body) > 2 * MOST_CONTAINERS:
+        _check_containers(body)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -73,46 +110,69 @@ def loads(body: bytes | bytearray) -> dict[str, Any]:
     return value
 
 
-def _cast(found: Array, data: object, datatype: Datatype) -> Array:
-    """`found`, numpy's own reading of `data`, as `datatype`; a kind that may have lost something is read again."""
-    wanted = datatype.dtype
-    if found.dtype == wanted:
-        return found
-    if found.size == 0:
-        return found.astype(wanted)
-    if not np.can_cast(found.dtype, wanted, "same_kind") and found.dtype.kind + wanted.kind != "iu":
-        found = _exact(data, datatype)
-    with np.errstate(over="raise"):
-        return _in_range(found, wanted).astype(wanted)
+def _check_containers(body: Buffer) -> None:
+    if sum(occurrences(body, bracket) for bracket in "[{") > MOST_CONTAINERS:
+        raise BadRequest(f"the body holds more than {MOST_CONTAINERS} lists and objects; send several requests")
 
 
-def _exact(data: object, datatype: Datatype) -> Array:
-    """`data` as Python objects, all of which `datatype` may hold: whole numbers, or numbers and null."""
-    found = np.array(data, dtype=object)
-    allowed = (int, float, type(None)) if datatype.is_float else (bool,) if datatype.name == "BOOL" else (int,)
-    if not all(isinstance(value, allowed) for value in found.flat):
-        raise TypeError
-    return found
+def _flattened(data: object) -> tuple[list[Any], tuple[int, ...]]:
+    """The values in nested lists, and the shape that they are nested in."""
+    if type(data) is not list:
+        return [data], ()
+    shape = [len(data)]
+    while data and type(first := data[0]) is list:
+        shape.append(len(first))
+        if len(data) == 1:
+            data = first
+        elif {*map(type, data)} == {list} and {*map(len, data)} == {len(first)}:
+            data = list(chain.from_iterable(data))
+        else:
+            raise BadRequest(RAGGED)
+    return data, tuple(shape)
 
 
-def _in_range(found: Array, wanted: np.dtype[Any]) -> Array:
-    if wanted.kind in "iu" and found.dtype.kind in "iuO":
-        limits = np.iinfo(wanted)
-        if found.min() < limits.min or found.max() > limits.max:
-            raise OverflowError
-    return found
-
-
-def _texts(data: object) -> Array:
-    found = np.array(data, dtype=object)
-    if not all(isinstance(value, str) for value in found.flat):
-        raise TypeError
-    return found
-
-
-def _refusal(data: object, datatype: Datatype) -> str:
+def _array(values: list[Any], datatype: Datatype) -> Array:
     try:
-        np.array(data)
-    except ValueError:
-        return "the data is ragged: lists on the same level must have the same length"
+        if datatype.is_text:
+            return _texts(values)
+        if datatype.name == "BOOL":
+            return _booleans(values)
+        return np.frombuffer(_packed(values, datatype), datatype.dtype)
+    except (TypeError, struct.error, OverflowError):
+        raise BadRequest(_refusal(values, datatype)) from None
+
+
+def _texts(values: list[Any]) -> Array:
+    if not {*map(type, values)} <= {str}:
+        raise TypeError
+    return np.array(values, dtype=object)
+
+
+def _booleans(values: list[Any]) -> Array:
+    if not {*values} <= {False, True}:  # which 0, 1, 0.0 and 1.0 are equal to
+        raise TypeError
+    return np.array(values, dtype=bool)
+
+
+def _packed(values: list[Any], datatype: Datatype) -> bytes:
+    """`values` as bytes. The module struct is as fast as numpy, and refuses what numpy would bend."""
+    layout = f"<{len(values)}{datatype.code}"
+    try:
+        return struct.pack(layout, *values)
+    except (struct.error, OverflowError):
+        mended = map(_null_as_nan if datatype.is_float else _whole_as_integer, values)
+        return struct.pack(layout, *mended)
+
+
+def _null_as_nan(value: object) -> object:
+    return math.nan if value is None else value
+
+
+def _whole_as_integer(value: object) -> object:
+    return int(value) if isinstance(value, float) and abs(value) <= EXACT and value.is_integer() else value
+
+
+def _refusal(values: list[Any], datatype: Datatype) -> str:
+    if any(type(value) is list for value in values):
+        return RAGGED
     return f"the data holds a value that is not a valid {datatype.name}"

@@ -69,7 +69,7 @@ def rows_of(feed: dict[str, Array]) -> int:
 class Batch:
     """Jobs that fit each other, in one run of their model."""
 
-    __slots__ = ("_interruption", "_model", "_options", "jobs", "result", "rows", "seconds", "size")
+    __slots__ = ("_interruption", "_model", "_options", "jobs", "result", "rows", "seconds", "size", "started")
 
     def __init__(self, model: Model, jobs: list[Job]) -> None:
         self.jobs = jobs
@@ -83,7 +83,7 @@ class Batch:
 
     def run(self) -> None:
         """Runs the model, in any thread. Never raises: `result` is what came of it, after `seconds`."""
-        started = time.perf_counter()
+        started = self.started = time.perf_counter()
         try:
             self.result = self._model.run(_joined(self.jobs), self.jobs[0].outputs, self._options)
         except Error as error:

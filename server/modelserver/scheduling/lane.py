@@ -7,27 +7,28 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from modelserver.scheduling.batch import can_share_rows
+
 if TYPE_CHECKING:
+    from modelserver.live.settings import BatchLimits
     from modelserver.models.model import Model
     from modelserver.observe.metrics import ModelMeter
     from modelserver.scheduling.batch import Job
-    from modelserver.scheduling.costs import Costs
+    from modelserver.scheduling.probe import Findings
 
 MAX_WAITING = 1000
+# Of a model that somebody knows to have independent rows.
+UNPROVED_ROWS = 8
 
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """`max_rows` is the most rows of several jobs in one run; 1 means that jobs never share one.
-
-    A model is `steady` when what a run takes depends on the size of its input, not on its values.
-    """
+    """`max_rows` is the most rows of several jobs in one run; 1 means that jobs never share one."""
 
     model: Model
+    findings: Findings
     meter: ModelMeter
-    costs: Costs
     max_rows: int = 1
-    steady: bool = True
     max_waiting: int = MAX_WAITING
     jobs: deque[Job] = field(default_factory=deque)
     listed: bool = False  # whether it is among the scheduler's lanes that have something to do
@@ -52,4 +53,15 @@ class Lane:
 
     def seconds(self, batch: list[Job]) -> float:
         """What the run of a batch will take; infinity where nobody can say."""
-        return self.costs.of(sum(job.size for job in batch)) if self.steady else float("inf")
+        findings = self.findings
+        return findings.costs.of(sum(job.size for job in batch)) if findings.steady else float("inf")
+
+    def limit(self, limits: BatchLimits) -> None:
+        """Runs jobs as the findings allow and as `limits` say, which may ask for what was not proved right."""
+        rows = self.findings.max_rows
+        if limits.enabled and rows == 1 and can_share_rows(self.model.signature):
+            rows = UNPROVED_ROWS
+        if limits.max_rows is not None:
+            rows = min(rows, limits.max_rows)
+        self.max_rows = 1 if limits.enabled is False else rows
+        self.max_waiting = MAX_WAITING if limits.max_queue is None else limits.max_queue

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modelserver.errors import ModelFailed
-from modelserver.models.model import model_file
+from modelserver.models.files import model_file
 from modelserver.scheduling.batch import can_share_rows, same, size_of
 from modelserver.scheduling.costs import Costs
 

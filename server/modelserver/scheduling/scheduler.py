@@ -15,6 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from modelserver.errors import Error, Unavailable
+from modelserver.live.settings import Batching
 from modelserver.scheduling.batch import Batch, Job, rows_of, size_of
 from modelserver.scheduling.lane import Lane
 from modelserver.scheduling.workers import Workers
@@ -41,13 +42,22 @@ class Scheduler:
         self._metrics = metrics
         self._limit_s = limit_s
         self._lanes: dict[Model, Lane] = {}
+        self._limits = Batching()
         self._busy: deque[Lane] = deque()
         self._turn_planned = False
+        self.handed_out: Batch | None = None  # while `done` is being called: the run that the result is of
 
     def add(self, model: Model, findings: Findings) -> None:
         """Runs `model` from now on, as the findings of its probe allow."""
         meter = self._metrics.model(model.name, model.version)
-        self._lanes[model] = Lane(model, meter, findings.costs, findings.max_rows, findings.steady)
+        lane = self._lanes[model] = Lane(model, findings, meter)
+        lane.limit(self._limits.of(model.name))
+
+    def limit(self, limits: Batching) -> None:
+        """From now on keeps to `limits`, for the models that are there and for those to come."""
+        self._limits = limits
+        for model, lane in self._lanes.items():
+            lane.limit(limits.of(model.name))
 
     def remove(self, model: Model) -> None:
         """Forgets `model`; what waits for it is still run."""
@@ -64,8 +74,9 @@ class Scheduler:
             raise Unavailable(
                 f"{len(lane.jobs)} requests already wait for the model '{model.name}'; try again later"
             )
-        rows = rows_of(feed) if lane.max_rows > 1 else 1
-        lane.jobs.append(Job(feed, outputs, done, rows, size_of(feed), time.perf_counter()))
+        alone = lane.max_rows == 1
+        rows = 1 if alone else rows_of(feed)
+        lane.jobs.append(Job(feed, outputs, done, rows, size_of(feed), time.perf_counter(), alone))
         lane.meter.in_flight += 1
         self._list(lane)
         self._plan_turn()
@@ -155,7 +166,9 @@ class Scheduler:
             self._list(lane)
             self._plan_turn()
             return
-        lane.costs.learn(batch.size, batch.seconds)
+        lane.findings.costs.learn(batch.size, batch.seconds)
         lane.meter.in_flight -= len(jobs)
+        self.handed_out = batch
         for job, result in zip(jobs, batch.results(), strict=True):
             job.done(result)
+        self.handed_out = None

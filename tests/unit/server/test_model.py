@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto
 
 from modelserver.errors import ModelFailed, ModelInvalid
-from modelserver.models.model import load, model_file
+from modelserver.models.files import model_file, size_of, state_of
+from modelserver.models.model import load
 from tests.support import onnx_models
 from tests.support.onnx_models import saved
 
@@ -32,7 +34,7 @@ def test_a_model_in_a_subfolder_is_found_when_the_top_has_none(tmp_path: Path) -
 def test_a_folder_with_several_models_asks_to_name_one(tmp_path: Path) -> None:
     saved(onnx_models.double(["N", 2]), tmp_path / "a.onnx")
     saved(onnx_models.double(["N", 2]), tmp_path / "b.onnx")
-    with pytest.raises(ModelInvalid, match=r"several .onnx files \(a.onnx, b.onnx\); name one"):
+    with pytest.raises(ModelInvalid, match=r"several models \(a.onnx, b.onnx\); name one"):
         load("m", "1", tmp_path)
     load("m", "1", tmp_path / "a.onnx")
 
@@ -44,9 +46,37 @@ def test_a_model_whose_weights_are_in_a_file_beside_it_runs(tmp_path: Path) -> N
     assert model.run({"index": np.array([2])}, ["row"]) == [np.array([2])]
 
 
+def test_the_files_of_a_model_are_those_that_it_names(tmp_path: Path) -> None:
+    onnx.save(
+        onnx_models.lookup(rows=3000), tmp_path / "model.onnx", save_as_external_data=True, location="weights.bin"
+    )
+    (tmp_path / "somebody-elses.bin").write_bytes(b"x" * 100_000)
+    files = [tmp_path / name for name in ("model.onnx", "weights.bin")]
+    assert [name for name, _, _ in state_of(tmp_path)] == [str(file) for file in files]
+    assert size_of(tmp_path) == sum(file.stat().st_size for file in files) > 12_000
+
+
+def test_a_model_has_changed_when_one_of_its_files_has(tmp_path: Path) -> None:
+    saved(onnx_models.double(["N"]), tmp_path / "model.onnx")
+    before = state_of(tmp_path)
+    assert state_of(tmp_path) == before
+    saved(onnx_models.double(["N", 2]), tmp_path / "model.onnx")
+    assert state_of(tmp_path) != before
+
+
+def test_a_model_in_the_format_of_onnx_runtime_is_served_as_well(tmp_path: Path) -> None:
+    file = onnx_models.converted(onnx_models.lookup(rows=3), tmp_path / "model.ort")
+    assert model_file(tmp_path) == file
+    assert load("m", "1", tmp_path).run({"index": np.array([2])}, ["row"]) == [np.array([2])]
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(None, "no .onnx file"), (b"", "cannot be loaded"), (b"<html>not a model</html>", "cannot be loaded")],
+    [
+        (None, "no .onnx or .ort file"),
+        (b"", "cannot be loaded"),
+        (b"<html>not a model</html>", "cannot be loaded"),
+    ],
 )
 def test_what_is_no_model_is_refused_with_name_and_path(
     tmp_path: Path, content: bytes | None, sentence: str
@@ -62,6 +92,28 @@ def test_what_is_no_model_is_refused_with_name_and_path(
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelInvalid, match="there is no model at"):
         load("m", "1", tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("given", "made", "sentence"),
+    [
+        (
+            TensorProto.BFLOAT16,
+            TensorProto.FLOAT,
+            r"the input 'x' is a tensor\(bfloat16\), which no request can carry",
+        ),
+        (
+            TensorProto.FLOAT,
+            TensorProto.BFLOAT16,
+            r"the output 'y' is a tensor\(bfloat16\), which no answer can carry",
+        ),
+    ],
+)
+def test_a_model_of_a_type_that_nothing_can_carry_is_refused(
+    tmp_path: Path, given: int, made: int, sentence: str
+) -> None:
+    with pytest.raises(ModelInvalid, match=sentence):
+        load("m", "1", saved(onnx_models.cast(given, made), tmp_path / "model.onnx"))
 
 
 def test_a_warm_up_runs_every_datatype(tmp_path: Path) -> None:

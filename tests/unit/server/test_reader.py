@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 
 import pytest
@@ -181,3 +182,22 @@ def test_a_body_in_many_small_chunks_holds_no_more_than_its_bytes() -> None:
     assert isinstance(message, Request)
     assert bytes(message.body) == b"ab" * 100_000
     assert reader.held_bytes == 0
+
+
+def test_trailers_change_nothing_and_are_limited() -> None:
+    chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+    (message,) = read(chunked + b"Host: b\r\nX-More: c\r\n\r\n")
+    assert isinstance(message, Request)
+    assert message.headers == {b"host": b"a", b"transfer-encoding": b"chunked"}
+    assert refusal(chunked + b"X-More: c\r\n" * 100 + b"\r\n") == 431
+
+
+def test_a_body_is_kept_by_nobody_but_its_request() -> None:
+    """Reader and parser know each other, so what the reader kept would wait for the garbage collector."""
+    reader = Reader(Limits())
+    (message,) = reader.feed(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70_000)
+    assert isinstance(message, Request)
+    assert isinstance(message.body, memoryview)
+    body = weakref.ref(message.body.obj)
+    del message
+    assert body() is None

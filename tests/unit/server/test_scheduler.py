@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from modelserver.errors import ModelFailed, Unavailable
+from modelserver.live.settings import Batching, BatchLimits
 from modelserver.models.model import Model, load
 from modelserver.observe.metrics import Metrics
 from modelserver.scheduling.costs import Costs
@@ -174,3 +175,37 @@ async def test_what_waits_for_a_model_that_is_removed_is_still_run(tmp_path: Pat
         await asyncio.sleep(0)
         here.scheduler.remove(model)
         assert len(await asyncio.gather(*tasks)) == 3
+
+
+async def test_limits_that_are_set_later_count_from_then_on(tmp_path: Path) -> None:
+    async with stage(tmp_path) as here:
+        model = here.add(onnx_models.double(["N", 2]), max_rows=64)
+        here.scheduler.limit(Batching(models={"m": BatchLimits(max_rows=2)}))
+        await asyncio.gather(*(here.run(model, row(1, 2)) for _ in range(8)))
+        assert here.runs() == 4
+        here.scheduler.limit(Batching(enabled=False))
+        await asyncio.gather(*(here.run(model, row(1, 2)) for _ in range(8)))
+        assert here.runs() == 12
+        here.scheduler.limit(Batching(max_queue=3))
+        results = await asyncio.gather(*(here.run(model, row(1, 2)) for _ in range(8)), return_exceptions=True)
+        assert sum(isinstance(result, Unavailable) for result in results) == 5
+
+
+async def test_what_was_not_proved_can_be_asked_for_where_shapes_allow_it(tmp_path: Path) -> None:
+    async with stage(tmp_path) as here:
+        unproved = here.add(onnx_models.constant(), "unproved")
+        scalar = here.add(onnx_models.rows_and_a_scalar(), "scalar")
+        here.scheduler.limit(Batching(enabled=True))
+        await asyncio.gather(*(here.run(unproved, row(1, 2)) for _ in range(8)))
+        await asyncio.gather(*(here.run(scalar, {"x": np.ones(1, np.float32)}) for _ in range(8)))
+        assert (here.runs("unproved"), here.runs("scalar")) == (1, 8)
+
+
+async def test_requests_from_before_a_change_of_limits_keep_to_those_of_their_time(tmp_path: Path) -> None:
+    async with stage(tmp_path) as here:
+        model = here.add(onnx_models.double(["N", 2]), max_rows=1)
+        tasks = [here.run(model, {"x": np.full((3, 2), number, np.float32)}) for number in range(4)]
+        await asyncio.sleep(0)
+        here.scheduler.limit(Batching(enabled=True))
+        for number, task in enumerate(tasks):
+            assert np.asarray((await task)[0]).tolist() == [[2 * number] * 2] * 3

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import orjson
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from modelserver.errors import BadRequest
 from modelserver.models.datatypes import BY_NAME, DATATYPES, Array, Datatype
-from modelserver.protocols.tensors import array_of, dumps, jsonable, loads, reshaped
+from modelserver.protocols.tensors import MOST_CONTAINERS, array_of, dumps, jsonable, loads, reshaped
 
 NUMERIC = [datatype for datatype in DATATYPES if not datatype.is_text]
 INTEGER = [datatype for datatype in NUMERIC if datatype.dtype.kind in "iu"]
@@ -57,6 +57,7 @@ def test_an_integer_tensor_holds_exactly_the_numbers_sent_or_is_refused(
 
 
 @given(st.sampled_from(DATATYPES), JSON)
+@example(BY_NAME["FP64"], [10**400])
 def test_any_json_becomes_a_tensor_of_the_datatype_or_a_bad_request(datatype: Datatype, data: object) -> None:
     try:
         array = array_of(data, datatype)
@@ -78,8 +79,13 @@ def test_any_json_becomes_a_tensor_of_the_datatype_or_a_bad_request(datatype: Da
         ("FP32", [1e39]),
         ("FP16", [1e6]),
         ("FP64", [{}]),
-        ("BOOL", [1]),
+        ("FP64", ["NaN"]),
+        ("INT64", [2.0**53 + 2]),
+        ("INT8", [128.0]),
+        ("BOOL", [2]),
+        ("BOOL", [0.5]),
         ("BOOL", ["true"]),
+        ("BOOL", [None]),
         ("BYTES", [1]),
         ("BYTES", [1, "a"]),
         ("BYTES", [None]),
@@ -103,8 +109,21 @@ def test_null_is_nan_in_a_float_tensor() -> None:
     )
 
 
-def test_true_and_false_are_one_and_zero_in_a_numeric_tensor() -> None:
+def test_true_and_false_are_one_and_zero_and_the_other_way_round() -> None:
     assert array_of([True, False], BY_NAME["INT32"]).tolist() == [1, 0]
+    assert array_of([1, 0, 1.0, 0.0, True], BY_NAME["BOOL"]).tolist() == [True, False, True, False, True]
+
+
+def test_a_float_that_is_whole_is_an_integer() -> None:
+    assert array_of([7.0, -(2.0**53), 1], BY_NAME["INT64"]).tolist() == [7, -(2**53), 1]
+
+
+@pytest.mark.parametrize("bad", ["a", None, [], {}])
+def test_one_bad_value_among_many_is_found(bad: object) -> None:
+    with pytest.raises(BadRequest):
+        array_of([*range(1000), bad], BY_NAME["INT64"])
+    with pytest.raises(BadRequest):
+        array_of([["a"] * 1000, ["a"] * 999 + [bad if bad != "a" else 1]], BY_NAME["BYTES"])
 
 
 def test_nan_and_infinities_are_written_as_null() -> None:
@@ -137,6 +156,12 @@ def test_flat_data_takes_any_shape_of_its_size_and_no_other(
             reshaped(flat, shape)
 
 
+@pytest.mark.parametrize("shape", [(0, 2**62, 2**62), (0, 2**70), (0,) * 100])
+def test_a_shape_that_nothing_can_have_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(BadRequest, match="no tensor can have the shape"):
+        reshaped(np.zeros(0, np.float32), shape)
+
+
 def test_nested_data_keeps_its_shape() -> None:
     with pytest.raises(BadRequest, match=r"\[2, 3\].*\[3, 2\]"):
         reshaped(np.zeros((2, 3)), (3, 2))
@@ -148,6 +173,13 @@ def test_nested_data_keeps_its_shape() -> None:
 def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest, match="body"):
         loads(body)
+
+
+@pytest.mark.parametrize("container", ["[]", "{}"])
+def test_a_body_of_more_lists_and_objects_than_belong_in_memory_is_refused(container: str) -> None:
+    beyond = ",".join([container] * (MOST_CONTAINERS + 1))
+    with pytest.raises(BadRequest, match="more than 2097152 lists and objects"):
+        loads(b'{"data":[%s]}' % beyond.encode())
 
 
 def test_json_that_is_nested_without_end_is_refused() -> None:

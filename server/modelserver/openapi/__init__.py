@@ -1,0 +1,1 @@
+"""What the server answers, as an OpenAPI document of the models that are loaded, and as a page to try it."""
