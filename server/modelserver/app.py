@@ -166,7 +166,10 @@ class App:
         return self._handler.endpoint.score(request)
 
     def _score(self, request: Request, parameters: Parameters) -> Response | Deferred:
-        return self._run(score, request, parameters.get("model_name"), None)
+        name = parameters.get("model_name")
+        if name is None and self._models.are_several:
+            name = score.model_name(request)
+        return self._run(score, request, name, None)
 
     def _infer(self, request: Request, parameters: Parameters) -> Response | Deferred:
         return self._run(oip, request, parameters["name"], parameters.get("version"))

@@ -42,6 +42,7 @@ EXIT_MODEL_INVALID = 3
 EXIT_AT_ONCE = 128 + signal.SIGTERM
 # Load balancers and kube-proxy hear of a pod's end later than the pod itself does.
 ACCEPT_WHILE_DRAINING_S = 2.0
+HEAD_START_S = 0.2
 # What large bodies that are not answered yet may hold together, or two of the largest.
 HELD_BYTES = 256 * 1024 * 1024
 
@@ -134,12 +135,15 @@ class Server:
         """
         loading = asyncio.create_task(self._loader.start(self._sources))
         handler = (self._handler.start(loading),) if self._handler else ()
-        await asyncio.gather(loading, self._start_grpc(), *handler)
+        await asyncio.gather(loading, self._start_grpc(loading), *handler)
         log.info("ready")
 
-    async def _start_grpc(self) -> None:
-        """Answers on gRPC's port. What that takes is imported in a thread, since HTTP is served already."""
+    async def _start_grpc(self, loading: asyncio.Task[None]) -> None:
+        """Answers on gRPC's port, where whoever connects waits until then. What it takes is imported in a thread,
+        when models and HTTP have had their start.
+        """
         if self._grpc_sock:
+            await asyncio.wait((loading,), timeout=HEAD_START_S)
             serving = await asyncio.to_thread(import_module, "modelserver.grpc.serving")
             self._grpc = serving.listener(
                 self._service,

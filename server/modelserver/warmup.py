@@ -19,9 +19,9 @@ FILE = "warmup.json"
 def warm_up(model: Model, path: Path) -> None:
     """Run the model once, so that the first request is not the slow one.
 
-    A file ``warmup.json`` beside the model holds a request body, of ``/score`` or of the Open Inference
-    Protocol, that the model has to answer: raises ModelInvalid when it does not, so that a broken version
-    never becomes ready. Made-up input may be no input at all for a good model, so there a failure is only
+    A file ``warmup.json`` beside the model holds a request body, of ``/score`` or (with ``inputs``) of the Open
+    Inference Protocol, that the model has to answer: raises ModelInvalid when it does not, so that a broken
+    version never becomes ready. Made-up input may be no input at all for a good model, so there a failure is only
     worth a warning.
     """
     file = (path if path.is_dir() else path.parent) / FILE

@@ -101,9 +101,12 @@ def test_what_is_no_request_is_refused(server: ServerProcess, body: bytes) -> No
     refused(server, body, "text" if b"BYTES" in body else "echo")
 
 
-@pytest.mark.parametrize("body", DOCUMENTS.values(), ids=DOCUMENTS)
-def test_score_refuses_it_in_its_own_words(server: ServerProcess, body: bytes) -> None:
-    answer = told(server, request(body, path="/score?model_name=echo"))
+MEANINGFUL = ("inputs that are no list", "an id that is no string")  # where `inputs` is another word for `data`
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name not in MEANINGFUL])
+def test_score_refuses_it_in_its_own_words(server: ServerProcess, name: str) -> None:
+    answer = told(server, request(DOCUMENTS[name], path="/score?model_name=echo"))
     assert answer
     assert answer.status == 400
     assert answer.json()["message"]

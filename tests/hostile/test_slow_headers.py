@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ALTOGETHER = 100_000
 AT_ONCE = 8_000
 A_TURN = 400  # as many begin together
-TIMEOUT_S = 0.5
+TIMEOUT_S = 1.0
 BYTE_EVERY_S = 0.2
 
 

@@ -58,9 +58,10 @@ def parse(model: Model, call: Call) -> Inference[Reply]:
     wanted = signature.wanted([output.name for output in message.outputs])
     for output in message.outputs:
         _check(output.name, output.parameters)
-    answer = _answer if _wants_raw(message.parameters) else _typed_answer
-    if answer is _typed_answer:
+    answer = _answer
+    if message.parameters and not _wants_raw(message.parameters):
         _check_typed(wanted)
+        answer = _typed_answer
     return Inference(feed, tuple([spec.name for spec in wanted]), partial(answer, model, message.id, wanted))
 
 

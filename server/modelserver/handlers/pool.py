@@ -34,7 +34,7 @@ MAX_WAITING = 1000
 # A process that ends is replaced at once; when that does not help, later and later.
 PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 # A restart within this time is not worth losing the traffic over.
-READY_FOR_S = 10.0
+READY_FOR_S = 3.0
 
 
 class HandlerFailed(Error):

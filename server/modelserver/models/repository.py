@@ -59,6 +59,11 @@ class Models:
         """Whether every expected model was loaded."""
         return not self._expected
 
+    @property
+    def are_several(self) -> bool:
+        """Whether a request has to name the model that it means."""
+        return len(self._entries) > 1
+
     def find(self, name: str, version: str | None = None) -> Model:
         """The model `name`; without `version` the last one that is loaded.
 

@@ -54,7 +54,7 @@ def document(models: Iterable[Model], *, secured: bool, has_handler: bool) -> Js
     """The document. Where the server is `secured`, it says how to prove who asks; a handler takes over /score."""
     served = list(models)
     names = list(dict.fromkeys(model.name for model in served))
-    score = _handler() if has_handler else _score(served, names)
+    score = _score(served, names, has_handler=has_handler)
     paths = {**_health(), **score, **_inference(served), **_of_models(names), **_of_repository()}
     found: Json = {
         "openapi": "3.0.3",
@@ -136,49 +136,63 @@ def _health() -> Json:
     }
 
 
-def _score(served: list[Model], names: list[str]) -> Json:
-    asked = {
+def _score(served: list[Model], names: list[str], *, has_handler: bool) -> Json:
+    post = _handler_score(served, names) if has_handler else _model_score(served, names)
+    given = {"200": _given("Inputs, outputs and an example.", an_object({}))}
+    get = _operation(
+        "score", "What the models take, with examples", given, (404,), "Message", parameters=[_asked(names)]
+    )
+    return {
+        "/score": {"post": post, "get": get} if names or not has_handler else {"post": post},
+        "/swagger.json": {"get": _swagger()},
+    }
+
+
+def _model_score(served: list[Model], names: list[str]) -> Json:
+    body = {"schema": an_object({"data": {}}), **_examples(served)}
+    return _operation(
+        "score",
+        "Values in, values out: as rows, records or columns",
+        {"200": _given("The rows of the outputs.", an_object({"results": {}}, "results"))},
+        (404, 500, 501),
+        "Message",
+        parameters=[_asked(names)],
+        requestBody={"required": True, "content": {"application/json": body}},
+    )
+
+
+def _handler_score(served: list[Model], names: list[str]) -> Json:
+    """What a handler takes and gives is its own: `/swagger.json` has what it tells of that."""
+    return _operation(
+        "score",
+        "Run the handler, or the model that is named",
+        {"default": {"description": "What the handler answers.", "content": {"*/*": {"schema": {}}}}},
+        error="Message",
+        parameters=[_asked(names)] if names else [],
+        requestBody={"content": {"*/*": {"schema": {}, **_examples(served)}}},
+    )
+
+
+def _swagger() -> Json:
+    version = {"name": "version", "in": "query", "description": "Of OpenAPI: 2, 3 or 3.1.", "schema": TEXT}
+    found = {"200": _given("As Azure ML's tools read it.", an_object({}))}
+    return _operation(
+        "score", "About /score, for Azure ML's tools", found, (404,), "Message", parameters=[version]
+    )
+
+
+def _asked(names: list[str]) -> Json:
+    return {
         "name": "model_name",
         "in": "query",
         "description": "Which model; not needed where there is one.",
         "schema": _one_of([*names, ""]),
     }
-    examples = {model.name: {"value": found} for model in served if (found := schemas.score_example(model))}
-    body = {"schema": an_object({"data": {}}), **({"examples": examples} if examples else {})}
-    return {
-        "/score": {
-            "get": _operation(
-                "score",
-                "What the models take, with examples",
-                {"200": _given("Inputs, outputs and an example.", an_object({}))},
-                (404,),
-                "Message",
-                parameters=[asked],
-            ),
-            "post": _operation(
-                "score",
-                "Values in, values out: as rows, records or columns",
-                {"200": _given("The rows of the outputs.", an_object({"results": {}}, "results"))},
-                (404, 500, 501),
-                "Message",
-                parameters=[asked],
-                requestBody={"required": True, "content": {"application/json": body}},
-            ),
-        }
-    }
 
 
-def _handler() -> Json:
-    """What a handler takes and gives is its own: `/swagger.json` has what it tells of that."""
-    anything: Json = {"*/*": {"schema": {}}}
-    answer = {"default": {"description": "What the handler answers.", "content": anything}}
-    return {
-        "/score": {
-            "post": _operation(
-                "score", "Run the handler", answer, error="Message", requestBody={"content": anything}
-            )
-        }
-    }
+def _examples(served: list[Model]) -> Json:
+    found = {model.name: {"value": example} for model in served if (example := schemas.score_example(model))}
+    return {"examples": found} if found else {}
 
 
 def _inference(served: list[Model]) -> Json:

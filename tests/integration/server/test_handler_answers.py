@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,12 +81,10 @@ def test_processes_run_side_by_side(tmp_path: Path) -> None:
     {UNTIL_A_FILE_IS_THERE.replace("{path!r}", "other").strip().replace(chr(10), chr(10) + "    ")}
     return data
     """
-    with serving("--handler", str(script(tmp_path, run)), "--handler-workers", "2") as server:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
-        with ThreadPoolExecutor(2) as pool:
-            answers = pool.map(lambda name: server.client.post("/score", content=name).json(), "ab")
-            assert list(answers) == ["a", "b"]
+    path = script(tmp_path, run)
+    with serving("--handler", str(path), "--handler-workers", "2") as server, ThreadPoolExecutor(2) as pool:
+        answers = pool.map(lambda name: server.client.post("/score", content=name).json(), "ab")
+        assert list(answers) == ["a", "b"]
 
 
 def test_a_script_finds_what_azure_ml_gives_it(tmp_path: Path) -> None:
@@ -164,17 +163,17 @@ def test_a_large_body_and_a_large_answer_pass(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_is_too_large_is_refused_and_the_next_is_answered(tmp_path: Path) -> None:
-    with serving("--handler", str(script(tmp_path, "return data * int(data)"))) as server:
-        assert server.client.post("/score", content=str(2**27)).status_code == 500
-        assert server.client.post("/score", content="2").json() == "22"
+    with serving("--handler", str(script(tmp_path, "return 'x' * int(data)"))) as server:
+        assert server.client.post("/score", content=str(2**28)).status_code == 500
+        assert server.client.post("/score", content="2").json() == "xx"
         assert server.metric("modelserver_handler_restarts_total") == 0
 
 
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])
 def test_where_keys_are_asked_for_only_who_has_one_reaches_the_handler(tmp_path: Path, method: str) -> None:
     """Browsers send OPTIONS without any key, so that it is open; a handler with rawhttp would run."""
-    before = "from azureml.contrib.services.aml_request import rawhttp"
-    path = script(tmp_path, "print('ran')\nreturn 'secret'", before=before)
+    before = "from azureml.contrib.services.aml_request import rawhttp\nruns = []"
+    path = script(tmp_path, "runs.append('secret')\nreturn runs", before=before)
     path.write_text(path.read_text().replace("def run", "@rawhttp\ndef run"))
     keys = tmp_path / "keys"
     keys.write_text("the-only-key-that-there-is-0123456789\n")
@@ -182,13 +181,12 @@ def test_where_keys_are_asked_for_only_who_has_one_reaches_the_handler(tmp_path:
         answer = server.client.request(method, "/score")
         assert (answer.status_code, "secret" in answer.text) == ({"POST": 401, "OPTIONS": 200}[method], False)
         headers = {"Authorization": "Bearer the-only-key-that-there-is-0123456789"}
-        assert server.client.post("/score", headers=headers).json() == "secret"
-    assert len([event for event in server.log if event["message"] == "ran"]) == 1
+        assert server.client.post("/score", headers=headers).json() == ["secret"]
 
 
-def test_the_request_log_and_traces_see_it_as_any_other(tmp_path: Path) -> None:
+def test_the_request_log_sees_it_as_any_other(tmp_path: Path) -> None:
     log, live = tmp_path / "requests.jsonl", tmp_path / "live.yaml"
-    live.write_text(f"requestLog: {{percent: 100, file: {log}}}\n")
+    live.write_text(f"requestLog: {{percent: 100, to: {log}}}\n")
     with serving("--handler", str(script(tmp_path, "return 'answer'")), "--live-settings", str(live)) as server:
         wait_until(lambda: server.client.post("/score", content="asked").is_success and log.exists())
         wait_until(lambda: bool(log.read_text()))

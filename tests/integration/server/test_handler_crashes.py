@@ -143,6 +143,7 @@ def test_printing_without_end_stops_nobody(server: ServerProcess) -> None:
     assert post(server, f"import threading; threading.Thread(target=lambda: exec({endless!r})).start()").is_success
     for _ in range(20):
         assert server.score([1], model_name="m").elapsed.total_seconds() < 1
+    post(server, "os._exit(0)")
 
 
 def test_a_handler_that_does_not_start_again_turns_readiness_off_and_says_why(tmp_path: Path) -> None:

@@ -180,6 +180,14 @@ def test_lists_that_are_no_regular_numbers_are_left_to_the_careful_reader(data: 
         bulk.loads(b'{"data":%s}' % data.encode())
 
 
+@pytest.mark.parametrize("names", [("data", "data"), ("data", "data\\u0000"), ("data\\u0000", "\\u0064ata")])
+def test_members_whose_names_simdjson_cannot_tell_apart_are_left_to_the_careful_reader(
+    names: tuple[str, str],
+) -> None:
+    with pytest.raises(NotBulk):
+        bulk.loads(b'{"%s":1,"%s":2,"numbers":[[3]]}' % (names[0].encode(), names[1].encode()))
+
+
 def test_more_lists_than_belong_in_memory_are_left_to_the_careful_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "MOST_LISTS", 3)
     assert bulk.loads(b'{"data":[[1],[2]]}')["data"].shape == (2, 1)

@@ -220,7 +220,7 @@ def test_a_large_body_is_answered_as_a_small_one(loaded: Loaded) -> None:
         ({"id": [[1]]}, "'id' must be a string"),
         ({"parameters": [[1]]}, "'parameters' must be an object"),
         ({"parameters": {"binary_data_output": [[1]]}}, "must be true or false"),
-        ({"inputs": [tensor(datatype=[[1]])]}, "is no datatype"),
+        ({"inputs": [tensor(datatype=[[1], [2]])]}, "is no datatype"),
         ({"inputs": [tensor(shape=[[1, 2]])]}, "list of sizes"),
         ({"inputs": [tensor(shape=[1] * 100)]}, "got the shape"),
         ({"inputs": [tensor() | {"name": [[1]]}]}, "each with a 'name'"),

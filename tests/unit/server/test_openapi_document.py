@@ -73,6 +73,12 @@ def test_a_handler_takes_and_gives_what_it_likes() -> None:
     assert "get" not in found["paths"]["/score"]
 
 
+def test_beside_a_handler_models_are_asked_by_name(loaded: Loaded) -> None:
+    post = described(loaded(onnx_models.double(["N"])), has_handler=True)["paths"]["/score"]["post"]
+    assert [parameter["name"] for parameter in post["parameters"]] == ["model_name"]
+    assert post["requestBody"]["content"]["*/*"]["examples"] == {"m": {"value": {"data": [0]}}}
+
+
 @pytest.mark.parametrize("secured", [False, True])
 def test_every_reference_leads_somewhere(loaded: Loaded, secured: bool) -> None:
     found = described(loaded(onnx_models.divide(["N"])), secured=secured)
