@@ -123,7 +123,6 @@ class Connection(asyncio.Protocol):
         if self._ended:
             return
         self._heard, self._pinged = self._loop.time(), False
-        self._write_planned = True  # whatever is answered at once goes out below
         try:
             self._session.receive_data(data)
         except NGH2Error:
@@ -143,7 +142,7 @@ class Connection(asyncio.Protocol):
                 self._leave_now()
         for stream_id, stream in list(self._arriving.items()):
             self._hold(stream_id, stream)
-        self._write()
+        self._plan_write()
 
     def pause_writing(self) -> None:
         """The client reads slower than it asks: replies wait."""
@@ -298,9 +297,7 @@ class Connection(asyncio.Protocol):
                 self._session.send_trailers(stream_id, OK)
         except NGH2Error:  # given up in what was just read
             return
-        if not self._write_planned:
-            self._write_planned = True
-            self._loop.call_soon(self._write)
+        self._plan_write()
 
     def _refuse(self, stream_id: int, reply: Reply) -> None:
         """Answers a call that has not arrived whole; the rest of it is not read."""
@@ -312,6 +309,14 @@ class Connection(asyncio.Protocol):
             self._session.send_response(stream_id, headers, end_stream=True)
             self._flush()  # before the reset, which would overtake it
             self._session.reset_stream(stream_id, ErrorCode.NO_ERROR)
+
+    def _plan_write(self) -> None:
+        """Sends at the end of the loop's turn, with the replies of short runs. Clients like grpc-go ask for a sign
+        of life with each call: an answer of its own to that would cost as much as the reply.
+        """
+        if not self._write_planned:
+            self._write_planned = True
+            self._loop.call_soon(self._write)
 
     def _write(self) -> None:
         """Sends what there is to send, unless the client is slow to read."""

@@ -181,7 +181,7 @@ class Reader:
         method = parser.get_method()
         body = self._collected() if self._large is None else self._large
         self._large = None
-        keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
+        keep_alive = parser.should_keep_alive() and b"upgrade" not in self._headers
         target = self._url.decode("latin-1")
         name = METHODS.get(method) or method.decode("ascii")
         self._body, self._filled = b"", 0

@@ -22,6 +22,12 @@ class State(StrEnum):
     UNAVAILABLE = "UNAVAILABLE"
 
 
+# Where the model is remembered that needs no name; no model has an empty one.
+ONLY = ("", None)
+# Of many models a sentence names the first.
+LISTED = 10
+
+
 @dataclass(slots=True)
 class Entry:
     """A model that the server knows of; `reason` says why it is unavailable."""
@@ -73,12 +79,7 @@ class Models:
 
     def only(self) -> Model:
         """The model that a request means which names none. Raises BadRequest when there are several."""
-        names = self._names()
-        if len(names) > 1:
-            raise BadRequest(f"say which model is meant with ?model_name=NAME; there is {_quoted(names)}")
-        if not names:
-            raise ModelNotFound("there is no model here")
-        return self.find(names[0])
+        return self._found.get(ONLY) or self._search_only()
 
     def versions(self, name: str) -> list[str]:
         """The versions of `name` that are loaded. Raises ModelNotFound when nothing is known of it."""
@@ -91,6 +92,7 @@ class Models:
         entry = self._entry(name, version)
         if not entry.model:
             entry.state, entry.reason = State.LOADING, ""
+        self._found.clear()
 
     def add(self, model: Model) -> Model | None:
         """Serves `model` from now on, as the last version if it is new. Returns what it takes the place of."""
@@ -141,6 +143,15 @@ class Models:
             raise Unavailable(f"the model '{name}' is still loading; try again in a moment")
         raise ModelNotFound(f"the model '{name}' is not loaded: {candidates[-1].reason}")
 
+    def _search_only(self) -> Model:
+        names = self._names()
+        if len(names) > 1:
+            raise BadRequest(f"say which model is meant with ?model_name=NAME; there is {_quoted(names)}")
+        if not names:
+            raise ModelNotFound("there is no model here")
+        found = self._found[ONLY] = self.find(names[0])
+        return found
+
     def _exactly(self, name: str, version: str) -> Entry:
         known = self._known(name)
         if version not in known:
@@ -154,4 +165,5 @@ class Models:
 
 
 def _quoted(names: list[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names) or "none"
+    listed = ", ".join(f"'{name}'" for name in names[:LISTED]) or "none"
+    return listed if len(names) <= LISTED else f"{listed} and {len(names) - LISTED} more"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-WEIGHT = 0.2  # of the newest run in the moving average
+# Other work on the machine can only make a run longer. So a shorter one counts for more, and no single one for much,
+# however long: it takes several in a row to say that a model has become slow.
+WEIGHT_OF_SHORTER = 0.5
+MOST_GROWTH = 1.25
 
 
 class Costs:
-    """Seconds by the size of the input: one moving average for each power of two, so that nothing is guessed for
-    inputs twice as large as any seen before.
+    """Seconds by the size of the input: one estimate for each power of two, so that nothing is guessed for inputs
+    twice as large as any seen before.
     """
 
     __slots__ = ("_seconds",)
@@ -19,7 +22,12 @@ class Costs:
         """A run on `size` bytes took `seconds`."""
         bucket = size.bit_length()
         known = self._seconds.get(bucket)
-        self._seconds[bucket] = seconds if known is None else known + WEIGHT * (seconds - known)
+        if known is None:
+            self._seconds[bucket] = seconds
+        elif seconds < known:
+            self._seconds[bucket] = known + WEIGHT_OF_SHORTER * (seconds - known)
+        else:
+            self._seconds[bucket] = min(seconds, known * MOST_GROWTH)
 
     def of(self, size: int) -> float:
         """The seconds that a run on `size` bytes will take; infinity where nothing is known."""

@@ -20,8 +20,18 @@ def test_sizes_within_a_power_of_two_count_as_one() -> None:
     assert costs.of(128) == float("inf")
 
 
-def test_one_slow_run_is_forgotten_after_some_quick_ones() -> None:
+def test_a_run_that_something_else_held_up_says_little() -> None:
     costs = Costs()
-    for seconds in (0.1, *[0.0001] * 40):
+    for seconds in (0.0001, 0.1):
         costs.learn(10, seconds)
-    assert costs.of(10) == pytest.approx(0.0001, rel=0.2)
+    assert costs.of(10) == pytest.approx(0.000125)
+
+
+def test_runs_that_stay_slow_are_believed_and_so_are_some_quick_ones() -> None:
+    costs = Costs()
+    for seconds in (0.0001, *[0.1] * 40):
+        costs.learn(10, seconds)
+    assert costs.of(10) == 0.1
+    for _ in range(10):
+        costs.learn(10, 0.0001)
+    assert costs.of(10) == pytest.approx(0.0002, rel=0.1)
