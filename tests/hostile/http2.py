@@ -17,6 +17,14 @@ DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDO
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
 INITIAL_WINDOW_SIZE = 4
 INFER = "/inference.GRPCInferenceService/ModelInfer"
+CALL = (
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":path", INFER),
+    (":authority", "x"),
+    ("te", "trailers"),
+    ("content-type", "application/grpc"),
+)
 
 
 class Frame(NamedTuple):
@@ -46,8 +54,7 @@ def block(*headers: tuple[str, str]) -> bytes:
 
 def head(path: str = INFER, *more: tuple[str, str]) -> bytes:
     """The block of headers of a call."""
-    fixed = ((":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "x"), ("te", "trailers"))
-    return block(*fixed, ("content-type", "application/grpc"), *more)
+    return block(*((name, path if name == ":path" else value) for name, value in CALL), *more)
 
 
 def message(data: bytes, *, compressed: int = 0, length: int | None = None) -> bytes:

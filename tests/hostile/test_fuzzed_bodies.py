@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.support.server_process import ServerProcess
 
 fuzzed = settings(
-    max_examples=600,
+    max_examples=400,
     deadline=None,
     database=None,
     derandomize=True,

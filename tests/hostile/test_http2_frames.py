@@ -27,6 +27,7 @@ from tests.hostile.http2 import (
     RST_STREAM,
     SETTINGS,
     WINDOW_UPDATE,
+    Peer,
     bare,
     block,
     call,
@@ -134,7 +135,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("headers", REFUSED.values(), ids=REFUSED)
-def test_a_call_with_wrong_headers_ends_and_the_next_one_is_answered(server: ServerProcess, headers: bytes) -> None:
+def test_a_call_with_wrong_headers_ends_and_the_next_one_is_answered(
+    server: ServerProcess, headers: bytes
+) -> None:
     with connected(server) as peer:
         peer.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, headers) + call(3, message(b""), LIVE))
         for found in peer.frames():
@@ -148,11 +151,8 @@ def test_headers_without_end_are_refused(server: ServerProcess) -> None:
     with connected(server) as peer:
         peer.send(frame(HEADERS, 0, 1, head()))
         filler = frame(CONTINUATION, 0, 1, block(("x-filler", "a" * 10_000)))
-        for _ in range(100):
-            if not peer.send(filler * 10):
-                break
-        else:
-            pytest.fail("ten megabytes of headers were read")
+        peer.send(filler * 100)
+        ended_without_answer(peer)
 
 
 def test_headers_that_grow_when_they_are_unpacked_are_refused(server: ServerProcess) -> None:
@@ -160,7 +160,7 @@ def test_headers_that_grow_when_they_are_unpacked_are_refused(server: ServerProc
     remembered = b"\x40" + integer(1, 7) + b"a" + integer(4000, 7) + b"b" * 4000
     with connected(server) as peer:
         peer.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, head() + remembered + b"\xbe" * 10_000))
-        assert any(found.kind in (RST_STREAM, GOAWAY) for found in peer.frames())
+        ended_without_answer(peer)
 
 
 def test_calls_that_are_taken_back_at_once_cost_little(server: ServerProcess) -> None:
@@ -189,7 +189,9 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
-def test_a_flood_of_small_frames_whose_answers_nobody_reads_is_bounded(server: ServerProcess, flood: bytes) -> None:
+def test_a_flood_of_small_frames_whose_answers_nobody_reads_is_bounded(
+    server: ServerProcess, flood: bytes
+) -> None:
     with connected(server, seconds=1.0) as peer:
         peer.send(frame(HEADERS, 0 if flood[3] == CONTINUATION else END_HEADERS, 1, head()))
         started = time.monotonic()
@@ -262,6 +264,11 @@ def test_questions_to_reflection_that_nobody_reads_the_answers_of_are_bounded(se
         assert time.monotonic() - started < 15
         is_live(server)
     settled(server)
+
+
+def ended_without_answer(peer: Peer) -> None:
+    """Fails unless the connection ends, and no call on it was answered."""
+    assert not {HEADERS, DATA} & {found.kind for found in peer.frames()}
 
 
 def inference(size: int) -> bytes:

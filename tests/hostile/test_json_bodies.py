@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -132,9 +133,29 @@ def test_memory_is_bounded_by_the_body_whatever_fills_it(server: ServerProcess, 
     assert answer.status in ((200,) if element in ("1", "1.5", "null", "1e-300", "true") else (400,))
 
 
-def test_keys_without_end_are_only_bytes(server: ServerProcess) -> None:
-    body = json.dumps({str(number): None for number in range(500_000)}).encode()
-    refused(server, body)
+COUNT = MAX_BODY // 20
+MANY = {
+    "keys": json.dumps({str(number): None for number in range(COUNT)}),
+    "inputs": f'{{"inputs": [{",".join(["{}"] * COUNT)}]}}',
+    "named inputs": f'{{"inputs": [{",".join(["{" + chr(34) + "name" + chr(34) + ":1}"] * COUNT)}]}}',
+    "outputs": tensor("[1]").decode()[:-1] + f', "outputs": [{",".join(["{}"] * COUNT)}]}}',
+    "parameters": tensor("[1]").decode()[:-1]
+    + f', "parameters": {json.dumps(dict.fromkeys(map(str, range(COUNT))))}}}',
+    "sizes": tensor("[1]", json.dumps([1] * COUNT)).decode(),
+    "members of a tensor": tensor("[1]").decode()[:-3]
+    + ","
+    + ",".join(f'"{number}":1' for number in range(COUNT))
+    + "}]}",
+}
+
+
+@pytest.mark.parametrize("body", MANY.values(), ids=MANY)
+def test_what_there_are_too_many_of_is_answered_soon(server: ServerProcess, body: str) -> None:
+    started = time.monotonic()
+    answer = told(server, request(body.encode()))
+    assert answer
+    assert answer.status in (200, 400)
+    assert time.monotonic() - started < 2
 
 
 def refused(server: ServerProcess, body: bytes, model: str = "echo") -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from schemathesis.schemas import APIOperation, BaseSchema
 
-EXAMPLES = 120  # for each operation and mode; takes about a minute
+EXAMPLES = 80  # for each operation and mode; takes less than a minute
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# Other work on the machine can only make a run longer. So a shorter one counts for more, and no single one for much,
-# however long: it takes several in a row to say that a model has become slow.
+# Other work on the machine can only make a run longer. So a shorter one counts for more, and no single one for
+# much, however long: it takes several in a row to say that a model has become slow.
 WEIGHT_OF_SHORTER = 0.5
 MOST_GROWTH = 1.25
 
