@@ -22,7 +22,7 @@ def main() -> None:
     try:
         code = uvloop.run(serve(wanted))
     except OSError as error:
-        logging.getLogger(__name__).critical("cannot listen on port %s: %s", wanted.port, error)
+        logging.getLogger(__name__).critical("cannot listen: %s", error)
         code = 1
     sys.stdout.flush()
     os._exit(code)  # a run that outlived its timeout must not hold up the end

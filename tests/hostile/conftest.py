@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.hostile.bodies import MIB
 from tests.hostile.wire import request, told
 from tests.support import onnx_models
 from tests.support.onnx_models import saved
@@ -18,7 +19,6 @@ from tests.support.until import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MIB = 1024 * 1024
 MAX_BODY = 8 * MIB
 GROWTH = 32 * MAX_BODY  # what JSON may become while it is read
 
@@ -96,6 +96,14 @@ def answers(server: ServerProcess) -> None:
     assert answer
     assert answer.status == 200, answer
     assert answer.json()["outputs"][0]["data"] == [1, -0.5]
+
+
+def refused(server: ServerProcess, body: bytes, model: str = "echo") -> None:
+    """Fails unless `body` is answered with 400 and a sentence."""
+    answer = told(server, request(body, path=f"/v2/models/{model}/infer"))
+    assert answer
+    assert answer.status == 400, answer
+    assert answer.json()["error"]
 
 
 def settled(server: ServerProcess, connections: int = 0) -> None:

@@ -9,21 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.hostile.conftest import GOOD, MAX_BODY, MIB
+from tests.hostile.bodies import GZIP, MIB, ZLIB, bomb
+from tests.hostile.conftest import GOOD, MAX_BODY
 from tests.hostile.wire import request, told
 
 if TYPE_CHECKING:
     from tests.support.server_process import ServerProcess
-
-GZIP, ZLIB = 31, 15
-
-
-def bomb(size: int, window_bits: int, filling: bytes = b"\0") -> bytes:
-    """A stream that becomes `size` bytes: one compressed megabyte, over and over, since each stands for itself."""
-    packer = zlib.compressobj(9, wbits=window_bits)
-    first = packer.compress(filling * MIB) + packer.flush(zlib.Z_FULL_FLUSH)
-    again = packer.compress(filling * MIB) + packer.flush(zlib.Z_FULL_FLUSH)
-    return first + again * (size // MIB - 1)
 
 
 def refused(server: ServerProcess, body: bytes, encoding: str, *statuses: int) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from tests.hostile.conftest import MIB, settled
+from tests.hostile.bodies import MIB, inference
+from tests.hostile.conftest import settled
 from tests.hostile.http2 import (
     ACK,
     CONTINUATION,
@@ -213,7 +214,7 @@ def test_empty_data_is_bounded_in_time(server: ServerProcess) -> None:
 
 def test_a_client_that_opens_no_window_is_cut(server: ServerProcess) -> None:
     """Answers of megabytes that it asks for and does not let in."""
-    body = inference(MIB)
+    body = message(inference(bytes(MIB), (MIB // 4,)))
     with connected(server, (INITIAL_WINDOW_SIZE, 0)) as peer:
         for number in ids(20):
             peer.send(frame(HEADERS, END_HEADERS, number, head()))
@@ -269,23 +270,3 @@ def test_questions_to_reflection_that_nobody_reads_the_answers_of_are_bounded(se
 def ended_without_answer(peer: Peer) -> None:
     """Fails unless the connection ends, and no call on it was answered."""
     assert not {HEADERS, DATA} & {found.kind for found in peer.frames()}
-
-
-def inference(size: int) -> bytes:
-    """A request of `size` bytes to `echo`, as protobuf has it."""
-
-    def field(number: int, data: bytes) -> bytes:
-        return bytes([number << 3 | 2]) + varint(len(data)) + data
-
-    shape = varint(size // 4)
-    tensor = field(1, b"x") + field(2, b"FP32") + field(3, shape)
-    return message(field(1, b"echo") + field(5, tensor) + field(7, bytes(size)))
-
-
-def varint(value: int) -> bytes:
-    """An integer as protobuf writes it."""
-    out = []
-    while value >= 128:
-        out.append(value % 128 + 128)
-        value //= 128
-    return bytes([*out, value])

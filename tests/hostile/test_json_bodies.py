@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.hostile.conftest import MAX_BODY
+from tests.hostile.bodies import tensor
+from tests.hostile.conftest import MAX_BODY, refused
 from tests.hostile.wire import request, told
 
 if TYPE_CHECKING:
     from tests.support.server_process import ServerProcess
 
 DEEP = 100_000
-
-
-def tensor(data: str, shape: str = "[1]", datatype: str = "FP32") -> bytes:
-    """An inference request with exactly this text for its data and its shape."""
-    return f'{{"inputs":[{{"name":"x","shape":{shape},"datatype":"{datatype}","data":{data}}}]}}'.encode()
 
 
 def filled(element: str) -> bytes:
@@ -156,11 +152,3 @@ def test_what_there_are_too_many_of_is_answered_soon(server: ServerProcess, body
     assert answer
     assert answer.status in (200, 400)
     assert time.monotonic() - started < 2
-
-
-def refused(server: ServerProcess, body: bytes, model: str = "echo") -> None:
-    """Fails unless `body` is answered with 400 and a sentence."""
-    answer = told(server, request(body, path=f"/v2/models/{model}/infer"))
-    assert answer
-    assert answer.status == 400
-    assert answer.json()["error"]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.hostile.conftest import GOOD, GROWTH, MAX_BODY, MIB, Memory, answers, settled
+from tests.hostile.bodies import MIB
+from tests.hostile.conftest import GOOD, GROWTH, MAX_BODY, Memory, answers, settled
 from tests.hostile.wire import request, wired
 from tests.support.server_process import ServerProcess, serving
 

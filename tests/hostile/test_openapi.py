@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from schemathesis.schemas import APIOperation, BaseSchema
 
-EXAMPLES = 80  # for each operation and mode; takes less than a minute
+EXAMPLES = 100  # for each operation and mode; takes most of a minute
 
 
 @pytest.fixture(scope="module")

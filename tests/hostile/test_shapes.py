@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.hostile.test_json_bodies import refused, tensor
+from tests.hostile.bodies import tensor
+from tests.hostile.conftest import refused
 from tests.hostile.wire import request, told
 
 if TYPE_CHECKING:

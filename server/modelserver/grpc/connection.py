@@ -159,9 +159,10 @@ class Connection(asyncio.Protocol):
         """Takes leave of the client: closes as soon as no call is lost by it."""
         if self._leaving_since is None and not self._ended:
             self._leaving_since = self._loop.time()
-            self._session.send_shutdown_notice()
-            self._flush()  # before the ping, which would overtake it
-            self._session.ping(FAREWELL)
+            with suppress(NGH2Error):  # the client has taken leave already
+                self._session.send_shutdown_notice()
+                self._flush()  # before the ping, which would overtake it
+                self._session.ping(FAREWELL)
             self._flush()
 
     def expire(self, now: float) -> None:
@@ -184,7 +185,8 @@ class Connection(asyncio.Protocol):
         """Says which call was the last; the connection ends when all are answered."""
         if not self._left:
             self._left = True
-            self._session.send_goaway()
+            with suppress(NGH2Error):  # the client has taken leave already
+                self._session.send_goaway()
 
     def _check_silence(self, now: float) -> None:
         patience, silent = self._host.limits.request_s, now - self._heard
@@ -192,13 +194,14 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         elif silent > SILENT_S and not self._pinged:
             self._pinged = True
-            self._session.ping()
+            with suppress(NGH2Error):  # the client has taken leave already
+                self._session.ping()
 
     # How calls arrive
 
     def _begin(self, event: RequestReceived) -> None:
         headers = dict(event.headers)
-        path = headers[b":path"].decode("latin-1")
+        path = headers.get(b":path", b"").decode("latin-1")  # CONNECT has none
         stream = Stream(Call("POST", path, headers), self._heard)
         self._streams[event.stream_id] = self._arriving[event.stream_id] = stream
         if not headers.get(b"content-type", b"").startswith(b"application/grpc"):
@@ -265,7 +268,8 @@ class Connection(asyncio.Protocol):
     def _give_up(self, stream_id: int, stream: Stream) -> None:
         """Ends a call that does not arrive, or whose reply is not read; one that runs has a limit of its own."""
         if stream.answered:
-            self._session.reset_stream(stream_id, ErrorCode.CANCEL)
+            with suppress(NGH2Error):  # given up in what was just read
+                self._session.reset_stream(stream_id, ErrorCode.CANCEL)
         elif stream_id in self._arriving:
             after_s = self._host.limits.request_s
             late = f"the call did not arrive within {after_s:g} s"

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 MAX_WAITING = 1000
 # A process that ends is replaced at once; when that does not help, later and later.
 PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+# At the first start Kubernetes' startup probe says how long init() may take.
+RESTART_S = 300.0
 # A restart within this time is not worth losing the traffic over.
 READY_FOR_S = 3.0
 
@@ -231,10 +233,11 @@ class Pool:
             await asyncio.sleep(PAUSES_S[min(self._losses, len(PAUSES_S)) - 1] if self._losses else 0)
             self._restarts.inc()
             try:
-                handler = await self._started()
-            except (HandlerInvalid, Lost) as error:
+                async with asyncio.timeout(RESTART_S):
+                    handler = await self._started()
+            except (HandlerInvalid, Lost, TimeoutError) as error:
                 self._losses += 1
-                self.trouble = str(error)
+                self.trouble = str(error) or f"init() did not end within {RESTART_S:g} s"
                 log.error("the handler did not start again: %s", error, extra={"handler": self._name})
             else:
                 self.trouble = ""

@@ -129,8 +129,7 @@ def test_init_may_ask_a_model_that_still_loads(tmp_path: Path) -> None:
         assert server.client.post("/score").json() == [0.0]
 
 
-def test_calls_of_several_processes_share_runs(tmp_path: Path) -> None:
-    """Batched with whatever else asks for the model: here with requests over HTTP."""
+def test_a_call_that_takes_too_long_ends_with_the_run(tmp_path: Path) -> None:
     model = saved(onnx_models.slow(), tmp_path / "slow.onnx")
     run = "return models['slow'].run({'turns': [int(data)]})['done'].tolist()"
     path = script(tmp_path, run, before=BEFORE)

@@ -18,7 +18,7 @@ from modelserver.grpc.listener import Listener
 from modelserver.grpc.message import Call, Code, Reply
 from modelserver.http.reader import Limits
 from modelserver.http.sockets import bind
-from tests.support.http2_peer import Peer, connected, framed
+from tests.support.http2_peer import Answer, Peer, connected, framed
 from tests.support.until import until
 
 if TYPE_CHECKING:
@@ -129,6 +129,14 @@ async def test_a_method_that_is_not_there_is_named() -> None:
         answer = await peer.answer(peer.call("/inference.GRPCInferenceService/Ünknown", framed(b"")))
     assert answer.code == Code.UNIMPLEMENTED
     assert "/inference.GRPCInferenceService/" in answer.sentence
+
+
+async def test_it_is_no_proxy() -> None:
+    async with talking() as (_, peer):
+        stream = peer.session.send_request([(b":method", b"CONNECT"), (b":authority", b"somewhere:443")])
+        peer.answers[stream] = Answer()
+        assert (await peer.answer(stream)).headers == {b":status": b"415"}
+        assert (await peer.answer(peer.call("/echo", framed(b"1")))).code == Code.OK
 
 
 async def test_what_is_not_grpc_is_told_so() -> None:
@@ -335,6 +343,17 @@ async def test_a_client_that_does_not_answer_does_not_hold_it_up(
     async with serving(Limits(linger_s=0.05)) as server, connected(server.port):
         await until(lambda: bool(server.listener.connections))
         assert await server.listener.drain(0, 5) == 0
+
+
+async def test_a_client_that_takes_leave_itself_does_not_hold_it_up() -> None:
+    async with talking() as (server, peer):
+        assert (await peer.answer(peer.call("/echo", framed(b"1")))).code == Code.OK
+        peer.session.send_goaway()
+        peer.writer.write(peer.session.data_to_send())
+        drained = asyncio.create_task(server.listener.drain(0, 5))
+        await peer.until(lambda: peer.ended)
+        peer.writer.close()
+        assert await drained == 0
 
 
 async def test_a_call_that_does_not_end_is_counted() -> None:

@@ -70,7 +70,7 @@ def test_a_body_that_cannot_be_read_is_the_clients_mistake(typed: Script, body: 
 
 @pytest.mark.parametrize(
     ("query", "value"),
-    [("1", 1), ("01", "01"), ("[1", "[1"), ("%C3%BC", "ü"), ("%FF", "�"), ("9" * 5000, "9" * 5000)],
+    [("1", 1), ("01", "01"), ("[1", "[1"), ("%C3%BC", "ü"), ("Ã¼", "ü"), ("%FF", "�"), ("9" * 5000, "9" * 5000)],
 )
 def test_a_query_is_json_where_it_can_be(typed: Script, query: str, value: Any) -> None:
     assert arguments(typed, request(method="GET", target=f"/score?count={query}")) == {"count": value}

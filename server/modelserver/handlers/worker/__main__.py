@@ -101,7 +101,6 @@ def main() -> None:
         deadline = Deadline()
         models.connect(calls, deadline)
         script = _initialised(Path(setup["script"]), setup["search"], requests)
-        frames.send(requests, Frame({"ready": script.interface()}))
         _serve(requests, Worker(script, deadline))
 
 
@@ -116,17 +115,19 @@ def confine(memory_bytes: int | None) -> None:
 
 
 def _initialised(path: Path, search: list[str], requests: socket.socket) -> Script:
-    """The script, when its `init` has ended well; else the server is told and the process ends."""
+    """The script. The server is told when its `init` has ended well; when not, it is told that, and all ends."""
     imports.provide()
     sys.path.extend(search)
     try:
         script = Script(path)
         script.init()
+        frames.send(requests, Frame({"ready": script.interface()}))
     except ScriptInvalid as error:
         _fail(requests, str(error))
     except BaseException as error:  # whatever a script raises
         log.exception("the handler cannot be started")
-        _fail(requests, f"the handler {path} cannot be started: {told(error, path)}")
+        hint = "; --handler-memory says how much it may use" if isinstance(error, MemoryError) else ""
+        _fail(requests, f"the handler {path} cannot be started: {told(error, path)}{hint}")
     return script
 
 

@@ -37,7 +37,7 @@ class Request:
     def of(cls, frame: Frame) -> Request:
         """The request that the server passes on in `frame`."""
         head = frame.head
-        path, _, query = head["target"].partition("?")
+        path, _, query = head["target"].partition("?")  # text as WSGI has it: each character stands for a byte
         # A name with an underscore could pass for one with a dash, which proxies may have checked.
         headers = {name: value for name, value in head["headers"] if "_" not in name}
         if "content-length" in headers:
@@ -76,7 +76,8 @@ def _text(request: Request) -> str:
 
 
 def _from_query(request: Request) -> dict[str, Any]:
-    values = parse_qs(request.query, keep_blank_values=True)
+    query = request.query.encode("latin-1").decode(errors="replace")
+    values = parse_qs(query, keep_blank_values=True)
     return {name: _json(found[0]) if len(found) == 1 else [*map(_json, found)] for name, found in values.items()}
 
 

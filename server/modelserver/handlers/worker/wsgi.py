@@ -31,7 +31,7 @@ def environ(request: Request) -> dict[str, Any]:
     found: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+        "PATH_INFO": unquote_to_bytes(request.path.encode("latin-1")).decode("latin-1"),
         "QUERY_STRING": request.query,
         "RAW_URI": f"{request.path}?{request.query}" if request.query else request.path,
         "SERVER_NAME": host or "localhost",
