@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent, indent
-from typing import TYPE_CHECKING
 
 from inference_schema import schema_util  # type: ignore[import-untyped]
 
-if TYPE_CHECKING:
-    from pathlib import Path
+# For a run, with `time` imported: it does not let itself be interrupted.
+SWALLOWING = """
+while True:
+    try:
+        time.sleep(60)
+    except TimeoutError:
+        pass
+"""
 
 
 def script(folder: Path, run: str, *, init: str = "pass", before: str = "", name: str = "score.py") -> Path:
@@ -18,6 +24,14 @@ def script(folder: Path, run: str, *, init: str = "pass", before: str = "", name
     functions = f"def init():\n{_body(init)}\n\ndef run(data):\n{_body(run)}\n"
     path.write_text(f"{dedent(before)}\n{functions}")
     return path
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process is no more, or only waits for somebody to ask how it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 def forget_schemas() -> None:

@@ -20,14 +20,16 @@ from modelserver.handlers.worker.output import MARK
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from modelserver.handlers.frames import Buffer
     from modelserver.handlers.launch import Launch
 
     Exchange = Callable[[Frame], Awaitable[Frame]]
 
 log = logging.getLogger("modelserver.handler")
 
+SIGNALS = {number.value: number.name for number in signal.Signals}
 # How long a process has to interrupt its own run, or to end of itself, before it is killed.
 GRACE_S = 1.0
 # What a handler prints is taken up at this pace at most: the server has something else to do.
@@ -64,7 +66,7 @@ class HandlerProcess:
         code = self._process.returncode
         if code is None or code >= 0:
             return f"ended with exit code {code}"
-        return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by {SIGNALS.get(-code, f'signal {-code}')}"
 
     async def initialise(self, launch: Launch) -> None:
         """Returns when `init` has ended. Raises HandlerInvalid when not well, Lost when the process has ended."""
@@ -74,7 +76,7 @@ class HandlerProcess:
             "memory_bytes": launch.memory_bytes,
         }
         try:
-            self._writer.writelines(Frame(setup).packed())
+            await self._send(Frame(setup).packed())
             answer = await frames.read(self._reader)
         except (frames.Broken, OSError):
             await self.end()
@@ -89,10 +91,7 @@ class HandlerProcess:
         begun = False
         pieces = request.packed()
         try:
-            if self._writer.is_closing():  # it has ended, and the news is on the way
-                raise frames.Broken
-            self._writer.writelines(pieces)
-            await self._writer.drain()
+            await self._send(pieces)
             await frames.read(self._reader)
             begun = True
             return await frames.read(self._reader)
@@ -111,6 +110,12 @@ class HandlerProcess:
         await asyncio.wait((self.gone,), timeout=GRACE_S)
         self.kill()
         await self.gone
+
+    async def _send(self, pieces: Sequence[Buffer]) -> None:
+        if self._writer.is_closing():  # it has ended, and the news is on the way
+            raise frames.Broken
+        self._writer.writelines(pieces)
+        await self._writer.drain()
 
     async def _ended(self) -> None:
         await self._process.wait()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support import onnx_models
-from tests.support.handlers import script
+from tests.support.handlers import SWALLOWING, is_gone, script
 from tests.support.onnx_models import saved
 from tests.support.server_process import ServerProcess, serving
 from tests.support.until import wait_until
@@ -24,13 +24,6 @@ if data == "pid":
     return os.getpid()
 exec(data)
 return "survived"
-"""
-SWALLOWING = """
-while True:
-    try:
-        time.sleep(60)
-    except TimeoutError:
-        pass
 """
 
 
@@ -122,14 +115,6 @@ def test_it_ends_with_the_server(server: ServerProcess) -> None:
     worker = post(server, "pid").json()
     server.process.kill()
     wait_until(lambda: is_gone(worker))
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process is no more, or only waits for somebody to ask how it ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 def test_sys_exit_is_an_error_like_any_other(server: ServerProcess) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from tests.integration.server.test_handler_crashes import is_gone
-from tests.support.handlers import script
+from tests.support.handlers import is_gone, script
 from tests.support.server_process import serving
 from tests.support.until import until, wait_until
 

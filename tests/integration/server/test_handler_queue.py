@@ -15,8 +15,7 @@ from modelserver.handlers.frames import Frame
 from modelserver.handlers.launch import launch
 from modelserver.handlers.pool import Pool
 from modelserver.observe.metrics import ModelMeter
-from tests.integration.server.test_handler_crashes import SWALLOWING
-from tests.support.handlers import script
+from tests.support.handlers import SWALLOWING, script
 from tests.support.server_process import SERVER, serving
 from tests.support.until import until
 
