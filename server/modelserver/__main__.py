@@ -6,9 +6,9 @@ import sys
 
 import uvloop
 
-from modelserver import settings
 from modelserver.observe import logs
 from modelserver.server import serve
+from modelserver.settings import settings
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from modelserver.errors import HandlerInvalid, ModelInvalid
 from modelserver.http.listener import Listener
 from modelserver.http.reader import Limits
 from modelserver.http.sockets import bind, room
-from modelserver.loading import Loader, expected
+from modelserver.loading.loader import Loader, expected
 from modelserver.management import routes as management
 from modelserver.models.repository import Models
 from modelserver.observe.metrics import Metrics
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from modelserver.handlers.handler import Handler
     from modelserver.http.router import Route
     from modelserver.live.live import Live
-    from modelserver.settings import Settings
+    from modelserver.settings.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from modelserver.auth.keys import ApiKeys
     from modelserver.auth.tokens import Tokens
-    from modelserver.settings import Settings
+    from modelserver.settings.settings import Settings
 
 AUTHORIZATION = b"authorization"
 HEADERS = (AUTHORIZATION, b"api-key", b"x-api-key")

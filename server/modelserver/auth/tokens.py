@@ -13,7 +13,7 @@ from modelserver.errors import Unauthorized
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modelserver.settings import JwtSettings
+    from modelserver.settings.settings import JwtSettings
 
 LEEWAY_S = 30  # clocks differ
 CHECKS: Options = {"require": ["exp", "iss", "aud"]}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from modelserver.auth.authenticator import Authenticator
     from modelserver.grpc.connection import Streaming, Unary
     from modelserver.grpc.message import Call
-    from modelserver.loading import Loader
+    from modelserver.loading.loader import Loader
     from modelserver.service import InferenceService
 
     Asked = TypeVar("Asked", bound=Message)

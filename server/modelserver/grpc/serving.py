@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from modelserver.auth.authenticator import Authenticator
     from modelserver.http.reader import Limits
-    from modelserver.loading import Loader
+    from modelserver.loading.loader import Loader
     from modelserver.service import InferenceService
 
 

@@ -18,9 +18,9 @@ from modelserver.handlers.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelserver.options import HandlerSource
     from modelserver.service import InferenceService
-    from modelserver.settings import Settings
+    from modelserver.settings.options import HandlerSource
+    from modelserver.settings.settings import Settings
 
 
 class Handler:

@@ -48,7 +48,7 @@ async def _answer(
         request = replace(request, body=body, _id=request.id)  # what the answer is called, too
     answer = endpoint(request, parameters)
     response = answer if isinstance(answer, Response) else await answer
-    if answer_name and response.status == 200:
+    if answer_name and response.status == 200 and "content-encoding" not in _names(response):
         return await asyncio.to_thread(compressed, response, answer_name)
     return response
 
@@ -102,3 +102,7 @@ def compressed(response: Response, name: str) -> Response:
     body = b"".join([*pieces, compressor.flush()])
     headers = (*response.headers, ("Content-Encoding", name))
     return type(response)(response.status, body, response.content_type, headers)
+
+
+def _names(response: Response) -> set[str]:
+    return {name.lower() for name, _ in response.headers}

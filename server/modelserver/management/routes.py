@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from modelserver.http.message import Request
     from modelserver.http.router import Parameters
-    from modelserver.loading import Loader
+    from modelserver.loading.loader import Loader
     from modelserver.models.repository import Models
     from modelserver.observe.metrics import Metrics
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from modelserver.errors import ModelInvalid, ModelNotFound
 from modelserver.models.files import top_level
-from modelserver.options import DEFAULT_VERSION, NAME, ModelSource
+from modelserver.settings.options import DEFAULT_VERSION, NAME, ModelSource
 
 if TYPE_CHECKING:
     from pathlib import Path

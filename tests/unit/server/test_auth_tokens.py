@@ -15,7 +15,7 @@ from modelserver.auth.authenticator import Authenticator
 from modelserver.auth.keys import ApiKeys
 from modelserver.auth.tokens import Tokens
 from modelserver.errors import Unauthorized, Unavailable
-from modelserver.settings import JwtSettings
+from modelserver.settings.settings import JwtSettings
 from tests.support.issuer import AUDIENCE, Issuer, new_key
 from tests.support.ports import free_port
 from tests.support.until import until

@@ -8,7 +8,7 @@ import pytest
 
 from modelserver.errors import ModelInvalid, ModelNotFound
 from modelserver.models.catalogue import Catalogue
-from modelserver.options import ModelSource
+from modelserver.settings.options import ModelSource
 
 
 def touched(folder: Path, *names: str) -> Path:

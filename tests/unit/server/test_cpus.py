@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelserver.cpus import cpu_quota, usable_cpus
+from modelserver.settings.cpus import cpu_quota, usable_cpus
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelserver.settings import HandlerSource, Settings, parse
+from modelserver.settings.settings import HandlerSource, Settings, parse
 
 HANDLER = ["--handler", "/code/score.py"]
 MIB = 2**20

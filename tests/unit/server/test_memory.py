@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from modelserver.memory import memory_limit, resident_bytes
+from modelserver.settings.memory import memory_limit, resident_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

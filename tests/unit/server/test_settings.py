@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from modelserver.cpus import usable_cpus
-from modelserver.memory import memory_limit
-from modelserver.options import CONFIG, OPTIONS, Option
-from modelserver.settings import HandlerSource, JwtSettings, ModelSource, parse
+from modelserver.settings.cpus import usable_cpus
+from modelserver.settings.memory import memory_limit
+from modelserver.settings.options import CONFIG, OPTIONS, Option
+from modelserver.settings.settings import HandlerSource, JwtSettings, ModelSource, parse
 
 MODEL = ("--model", "m=/m")
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelserver.errors import ModelInvalid, ModelTooLarge
-from modelserver.memory import resident_bytes
-from modelserver.options import ModelSource
-from modelserver.trial import ANYTHING, WEIGHTS, check_fits
+from modelserver.loading.trial import ANYTHING, WEIGHTS, check_fits
+from modelserver.settings.memory import resident_bytes
+from modelserver.settings.options import ModelSource
 from tests.support import onnx_models
 from tests.support.onnx_models import saved
 

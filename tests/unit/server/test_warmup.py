@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from modelserver.errors import ModelInvalid
+from modelserver.loading.warmup import warm_up
 from modelserver.models.model import load
-from modelserver.warmup import warm_up
 from tests.support import onnx_models
 from tests.support.onnx_models import saved
 

@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modelserver import configuration
-from modelserver.cpus import usable_cpus
-from modelserver.memory import memory_limit
-from modelserver.options import HandlerSource, ModelSource
+from modelserver.settings import configuration
+from modelserver.settings.cpus import usable_cpus
+from modelserver.settings.memory import memory_limit
+from modelserver.settings.options import HandlerSource, ModelSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from modelserver.options import Mistake
+from modelserver.settings.options import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelserver.options import CONFIG, GROUPS, OPTIONS, Mistake, Option
+from modelserver.settings.options import CONFIG, GROUPS, OPTIONS, Mistake, Option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,7 +92,7 @@ def _from_environment(environment: Mapping[str, str]) -> Values:
 
 
 def _from_file(path: Path) -> Values:
-    from modelserver.yaml_mapping import entries  # noqa: PLC0415  # most servers start without a file
+    from modelserver.settings.yaml_mapping import entries  # noqa: PLC0415  # most servers start without a file
 
     known = {option.key: option for option in OPTIONS}
     found: Values = {}

@@ -15,11 +15,11 @@ from subprocess import DEVNULL
 from typing import TYPE_CHECKING
 
 from modelserver.errors import ModelFailed, ModelInvalid, ModelTooLarge
-from modelserver.memory import resident_bytes
 from modelserver.models.files import size_of
+from modelserver.settings.memory import resident_bytes
 
 if TYPE_CHECKING:
-    from modelserver.options import ModelSource
+    from modelserver.settings.options import ModelSource
 
 # Memory at the peak of loading ÷ size of the files, as measured: for weights (1.3 to 4.1), and for anything. The
 # tables that ONNX Runtime makes of trees and vocabularies are up to 19 times as large as what they are made of.

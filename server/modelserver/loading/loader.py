@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from modelserver.errors import Error, ModelInvalid, ModelNotFound, NotAllowed
-from modelserver.memory import give_back
+from modelserver.loading.trial import ANYTHING, WEIGHTS, check_fits
+from modelserver.loading.warmup import warm_up
 from modelserver.models.catalogue import Catalogue
 from modelserver.models.files import state_of
 from modelserver.models.model import Model, load
 from modelserver.scheduling.probe import Findings, probe
-from modelserver.trial import ANYTHING, WEIGHTS, check_fits
-from modelserver.warmup import warm_up
+from modelserver.settings.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from modelserver.models.files import Version
     from modelserver.models.repository import Models
     from modelserver.observe.metrics import Metrics
-    from modelserver.options import ModelSource
     from modelserver.scheduling.scheduler import Scheduler
-    from modelserver.settings import Settings
+    from modelserver.settings.options import ModelSource
+    from modelserver.settings.settings import Settings
 
     T = TypeVar("T")
 

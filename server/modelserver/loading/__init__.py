@@ -1,0 +1,1 @@
+"""Bringing models into service: whether they fit, loading, warming up."""
