@@ -45,6 +45,8 @@ FIELDS = {
     "FP64": ("fp64_contents", np.dtype("float64")),
     "BYTES": ("bytes_contents", np.dtype("object")),
 }
+# No model has as many; looking at each of a million would hold up everybody else.
+MOST_TENSORS = 1000
 REFUSED = ("classification", "shared_memory_region")
 
 refusal = Reply.refusal
@@ -54,6 +56,8 @@ def parse(model: Model, call: Call) -> Inference[Reply]:
     """The inference that the message of `call` asks of `model`. Raises BadRequest or Unsupported."""
     message: ModelInferRequest = call.message
     signature = model.signature
+    if max(len(message.inputs), len(message.outputs)) > MOST_TENSORS:
+        raise BadRequest(f"the request names more than {MOST_TENSORS} tensors; the model takes {signature}")
     feed = _feed(signature, message.inputs, call.raw)
     wanted = signature.wanted([output.name for output in message.outputs])
     for output in message.outputs:

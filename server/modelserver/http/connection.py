@@ -245,6 +245,8 @@ class LargeBody(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes went there."""
         self._rest = self._rest[nbytes:]
-        self._connection.hold(nbytes)
-        if not self._rest and not self._connection.ended:
-            self._connection.body_received()
+        connection = self._connection
+        connection.hold(nbytes)
+        if not self._rest and not connection.ended:
+            vars(self).clear()  # the transport remembers this object, and with it the body, until it ends itself
+            connection.body_received()
