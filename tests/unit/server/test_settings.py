@@ -193,7 +193,10 @@ def test_half_of_what_tokens_need_is_refused(arguments: tuple[str], capsys: pyte
 
 
 def test_a_start_without_a_file_does_not_load_a_yaml_parser() -> None:
-    program = "import sys, modelserver.settings.settings as s; s.parse(['--model=a=/a'], {}); print('yaml' in sys.modules)"
+    program = (
+        "import sys; from modelserver.settings import settings; "
+        "settings.parse(['--model=a=/a'], {}); print('yaml' in sys.modules)"
+    )
     server = str(Path(__file__).parents[3] / "server")
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONPATH": server}
