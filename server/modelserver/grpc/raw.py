@@ -43,7 +43,8 @@ def written(response: ModelInferResponse, contents: Sequence[Buffer]) -> list[Bu
 
 def _split(body: memoryview) -> tuple[bytes, list[memoryview]] | None:
     """What is not raw contents, and what is; None where protobuf has to say what it thinks of it."""
-    others, raw = [], []
+    others: list[memoryview] = []
+    raw: list[memoryview] = []
     end = 0
     while end < len(body):
         if len(others) + len(raw) > MOST_FIELDS:
