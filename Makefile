@@ -67,8 +67,8 @@ lock: $(VENV) ## Pin the newest allowed dependencies, with hashes
 		pyproject.toml -o requirements/dev.txt
 
 .PHONY: lock-peers
-lock-peers: $(VENV) ## Pin the newest versions of the servers that ours is measured beside
-	cd bench/serving/peers && for peer in *.in; do $(PIN) $$peer -o $${peer%.in}.txt || exit; done
+lock-peers: $(VENV) ## Pin the newest servers that ours is measured beside, and the clients that it is tested with
+	for peer in bench/serving/peers/*.in tests/clients/*.in; do $(PIN) $$peer -o $${peer%.in}.txt || exit; done
 
 $(VENV): requirements/dev.txt
 	python3 -m venv $(VENV)

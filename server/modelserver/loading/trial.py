@@ -46,7 +46,7 @@ def check_fits(source: ModelSource, limit: int | None, *, factor: int) -> None:
 def _can_be_loaded(source: ModelSource, left: int) -> bool:
     """Whether loading works with so much memory, or fails for another reason, which the server then meets too."""
     command = [sys.executable, "-m", __name__, source.name, source.version, str(source.path), str(left)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(command, env=environment, stdout=DEVNULL, stderr=DEVNULL, check=False)  # noqa: S603
     return done.returncode == 0
 

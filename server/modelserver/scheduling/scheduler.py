@@ -129,6 +129,9 @@ class Scheduler:
 
     def _serve(self, lane: Lane) -> bool:
         """Runs the oldest jobs of `lane`; false when they have to wait for a worker."""
+        self._give_up_old(lane)
+        if not lane.jobs:
+            return True
         jobs = lane.batch(len(lane.jobs))
         if lane.seconds(jobs) <= SHORT_S:
             batch = self._taken(lane, jobs)
@@ -142,6 +145,15 @@ class Scheduler:
         batch.interrupt_in(self._limit_s, self._loop)
         self._workers.give(batch.run, lambda: self._finished_by_worker(lane, batch))
         return True
+
+    def _give_up_old(self, lane: Lane) -> None:
+        """Whoever asked so long ago waits no more; running it all the same would make the others as late."""
+        oldest = time.perf_counter() - self._limit_s
+        while lane.jobs and lane.jobs[0].submitted < oldest:
+            lane.meter.in_flight -= 1
+            lane.jobs.popleft().done(
+                Unavailable(f"the model '{lane.model.name}' has too much to do; try again later")
+            )
 
     def _taken(self, lane: Lane, jobs: list[Job]) -> Batch:
         lane.take(jobs)

@@ -209,3 +209,14 @@ async def test_requests_from_before_a_change_of_limits_keep_to_those_of_their_ti
         here.scheduler.limit(Batching(enabled=True))
         for number, task in enumerate(tasks):
             assert np.asarray((await task)[0]).tolist() == [[2 * number] * 2] * 3
+
+
+async def test_a_request_that_has_waited_too_long_is_not_run_in_vain(tmp_path: Path) -> None:
+    async with stage(tmp_path, limit_s=0.3) as here:
+        model = here.add(onnx_models.slow(), max_rows=1)
+        tasks = [here.run(model, turns(1000)) for _ in range(20)]
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        late = [result for result in results if isinstance(result, Unavailable)]
+        assert any("too much to do" in str(error) for error in late)
+        assert here.runs() < 20
+        assert here.metrics.model("m", "1").in_flight == 0
