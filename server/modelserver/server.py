@@ -104,7 +104,10 @@ class Server:
         self._grpc_sock: socket.socket | None = None
         self._grpc: GrpcListener | None = None
         self._metrics.ready.set_function(lambda: self._app.ready)
-        self._metrics.connections.set_function(lambda: len(self._listener.connections))
+        self._metrics.connections.set_function(self._connections)
+
+    def _connections(self) -> int:
+        return sum(len(port.connections) for port in (self._listener, self._grpc) if port)
 
     def _more_routes(self) -> list[Route]:
         secured, has_handler = self._settings.api_keys or self._settings.jwt, self._settings.handler

@@ -128,7 +128,9 @@ class Metrics(Collector):
             "1 while requests should be sent here, as the readiness probe says.",
             registry=registry,
         )
-        self.connections = Gauge("modelserver_connections", "Open HTTP connections.", registry=registry)
+        self.connections = Gauge(
+            "modelserver_connections", "Open connections, of HTTP and gRPC.", registry=registry
+        )
 
     def endpoint(self, served: Served | None, protocol: str) -> EndpointMeter:
         """The meter for requests for what is `served`, in `protocol`; None where they named nothing here."""

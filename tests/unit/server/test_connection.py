@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from modelserver.http import listener as listeners
+from modelserver.http import port as ports
 from modelserver.http.listener import Listener
 from modelserver.http.message import Deferred, Request, Response
 from modelserver.http.reader import Limits
@@ -281,7 +281,7 @@ async def test_every_answer_names_its_request() -> None:
 
 @pytest.fixture
 def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listeners, "TICK_S", 0.02)
+    monkeypatch.setattr(ports, "TICK_S", 0.02)
 
 
 @pytest.mark.usefixtures("quick_ticks")

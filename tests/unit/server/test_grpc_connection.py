@@ -13,9 +13,9 @@ from ngh2 import Configuration, ErrorCode
 
 from modelserver.errors import BadRequest
 from modelserver.grpc import connection as connections
-from modelserver.grpc import listener as listeners
 from modelserver.grpc.listener import Listener
 from modelserver.grpc.message import Call, Code, Reply
+from modelserver.http import port as ports
 from modelserver.http.reader import Limits
 from modelserver.http.sockets import bind
 from tests.support.http2_peer import Answer, Peer, connected, framed
@@ -78,7 +78,7 @@ async def talking(limits: Limits = PATIENT) -> AsyncIterator[tuple[Server, Peer]
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The listener looks at its connections all the time."""
-    monkeypatch.setattr(listeners, "TICK_S", 0.01)
+    monkeypatch.setattr(ports, "TICK_S", 0.01)
 
 
 # Calls
