@@ -54,7 +54,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "the folder holds no model": (
         {"uri": f"{STORAGE}/empty/"},
         "ModelInvalid",
-        "holds no .onnx file",
+        "holds no .onnx or .ort file",
         "Stalled",
     ),
     "the memory is too small": (

@@ -109,7 +109,7 @@ def test_a_request_with_wrong_bytes_in_it_is_served_or_refused(
         wire.send(bytes(data))
         wire.end()
         answer = wire.answer()
-        assert answer is None or answer.status < 500
+        assert answer is None or answer.status < 500 or answer.status == 505  # its version became another one
 
 
 def understandable(answer: Answer | None, member: str, model: str) -> None:

@@ -30,7 +30,8 @@ class ServerProcess:
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        Thread(target=self._read_log, daemon=True).start()
+        self._reader = Thread(target=self._read_log, daemon=True)
+        self._reader.start()
         wait_until(lambda: self.logged("listening") or self.process.poll() is not None)
         self.url = f"http://127.0.0.1:{self.event('listening')['port']}"
         self.client = httpx.Client(base_url=self.url, timeout=30)
@@ -54,6 +55,11 @@ class ServerProcess:
                 return float(text.rpartition(" ")[2])
         return None
 
+    def end(self) -> None:
+        """Kills the process, and returns when its log has been read."""
+        self.process.kill()
+        self._reader.join(10)
+
     def _read_log(self) -> None:
         assert self.process.stdout
         for line in self.process.stdout:
@@ -70,8 +76,12 @@ def serving(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             server = ServerProcess(process)
+        except BaseException:
+            process.kill()
+            raise
+        try:
             if until_ready:
                 wait_until(lambda: server.logged("ready"), seconds=30)
             yield server
         finally:
-            process.kill()
+            server.end()
