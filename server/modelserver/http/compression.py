@@ -26,8 +26,9 @@ def transparent(endpoint: Endpoint, limit: int) -> Endpoint:
     """
 
     def answer(request: Request, parameters: Parameters) -> Answer:
-        name = encoding(request) if b"content-encoding" in request.headers else None
-        answer_name = wanted(request)
+        headers = request.headers
+        name = encoding(request) if b"content-encoding" in headers else None
+        answer_name = wanted(request) if b"accept-encoding" in headers else None
         if not name and not answer_name:
             return endpoint(request, parameters)
         return _answer(endpoint, request, parameters, name, answer_name, limit)
@@ -69,10 +70,7 @@ def wanted(request: Request) -> str | None:
     A client that accepts exactly one means it. Most libraries announce all that they know with every request,
     which is no reason to make every answer slower.
     """
-    accepted = request.headers.get(b"accept-encoding")
-    if accepted is None:
-        return None
-    name = accepted.decode("latin-1").strip().lower()
+    name = request.headers[b"accept-encoding"].decode("latin-1").strip().lower()
     return name if name in WINDOW_BITS else None
 
 

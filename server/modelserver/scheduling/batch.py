@@ -38,11 +38,15 @@ class Job:
     submitted: float
     alone: bool = False
 
-    def fits(self, other: Job) -> bool:
-        """Whether both can be rows of one run: same outputs, and the same shapes behind the first axis."""
-        if self.outputs != other.outputs:
+    def fits(self, other: Job, *, same_shapes: bool) -> bool:
+        """Whether both can be rows of one run: same outputs, and the same shapes behind the first axis, which need
+        not be looked at where all jobs have them.
+        """
+        if self.outputs is not other.outputs and self.outputs != other.outputs:
             return False
-        return all(array.shape[1:] == other.feed[name].shape[1:] for name, array in self.feed.items())
+        return same_shapes or all(
+            array.shape[1:] == other.feed[name].shape[1:] for name, array in self.feed.items()
+        )
 
 
 def size_of(feed: dict[str, Array]) -> int:
@@ -134,6 +138,11 @@ def can_share_rows(signature: Signature) -> bool:
     if not signature.inputs or len(signature.outputs) < len(signature.all_outputs):
         return False
     return all(spec.shape and spec.shape[0] < 0 for spec in (*signature.inputs, *signature.outputs))
+
+
+def has_one_shape(signature: Signature) -> bool:
+    """Whether nothing but the first axis of the inputs is free, so that all requests have the same shapes."""
+    return all(spec.shape and min(spec.shape[1:], default=0) >= 0 for spec in signature.inputs)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from modelserver.scheduling.batch import can_share_rows
+from modelserver.scheduling.batch import can_share_rows, has_one_shape
 
 if TYPE_CHECKING:
     from modelserver.live.settings import BatchLimits
@@ -30,6 +30,7 @@ class Lane:
     meter: ModelMeter
     max_rows: int = 1
     max_waiting: int = MAX_WAITING
+    same_shapes: bool = False  # of all jobs, but for their rows
     jobs: deque[Job] = field(default_factory=deque)
     listed: bool = False  # whether it is among the scheduler's lanes that have something to do
 
@@ -41,7 +42,12 @@ class Lane:
             return found
         for job in islice(self.jobs, 1, jobs):
             rows += job.rows
-            if rows > self.max_rows or not job.rows or job.alone or not first.fits(job):
+            if (
+                rows > self.max_rows
+                or not job.rows
+                or job.alone
+                or not first.fits(job, same_shapes=self.same_shapes)
+            ):
                 break
             found.append(job)
         return found
@@ -63,5 +69,6 @@ class Lane:
             rows = UNPROVED_ROWS
         if limits.max_rows is not None:
             rows = min(rows, limits.max_rows)
+        self.same_shapes = has_one_shape(self.model.signature)
         self.max_rows = 1 if limits.enabled is False else rows
         self.max_waiting = MAX_WAITING if limits.max_queue is None else limits.max_queue
