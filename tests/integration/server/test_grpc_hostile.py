@@ -75,13 +75,13 @@ async def test_large_bodies_leave_nothing_behind(server: ServerProcess) -> None:
     request.parameters["padding"].string_param = "x" * 7_000_000
     body = framed(request.SerializeToString())
     after = []
-    for _ in range(6):
+    for _ in range(12):
         async with AsyncExitStack() as stack:
             for _ in range(10):
                 peer = await stack.enter_async_context(connected(port_of(server)))
                 assert (await peer.answer(peer.call(INFER, body))).code == 0
             after.append(resident(server))
-    assert after[-1] - after[2] < 16 * MIB  # and not 30 times 7 MiB
+    assert after[-1] - after[5] < 16 * MIB  # and not 60 times 7 MiB; what malloc keeps grows at first
 
 
 async def test_calls_that_are_given_up_at_once_end_with_the_connection(server: ServerProcess) -> None:
