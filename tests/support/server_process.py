@@ -30,8 +30,7 @@ class ServerProcess:
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._reader = Thread(target=self._read_log, daemon=True)
-        self._reader.start()
+        Thread(target=self._read_log, daemon=True).start()
         wait_until(lambda: self.logged("listening") or self.process.poll() is not None)
         self.url = f"http://127.0.0.1:{self.event('listening')['port']}"
         self.client = httpx.Client(base_url=self.url, timeout=30)
@@ -55,15 +54,11 @@ class ServerProcess:
                 return float(text.rpartition(" ")[2])
         return None
 
-    def end(self) -> None:
-        """Kills the process, and returns when its log has been read."""
-        self.process.kill()
-        self._reader.join(10)
-
     def _read_log(self) -> None:
         assert self.process.stdout
-        for line in self.process.stdout:
-            self.log.append(json.loads(line))
+        with self.process.stdout as lines:
+            for line in lines:
+                self.log.append(json.loads(line))
 
 
 @contextmanager
@@ -73,15 +68,12 @@ def serving(
     """A server with `arguments` and environment `variables` on a free port, ended when the block ends."""
     command = [sys.executable, "-m", "modelserver", "--host=127.0.0.1", "--port=0", "--grpc-port=0", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(SERVER), **(variables or {})}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        try:
-            server = ServerProcess(process)
-        except BaseException:
-            process.kill()
-            raise
-        try:
-            if until_ready:
-                wait_until(lambda: server.logged("ready"), seconds=30)
-            yield server
-        finally:
-            server.end()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        server = ServerProcess(process)
+        if until_ready:
+            wait_until(lambda: server.logged("ready"), seconds=30)
+        yield server
+    finally:
+        process.kill()
+        process.wait()

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from typing import TYPE_CHECKING
 
 from modelserver.errors import Error, Unsupported
 from modelserver.grpc.message import Call, Reply
-from modelserver.http.compression import LEVEL, WINDOW_BITS, decompressed
+from modelserver.http.compression import WINDOW_BITS, decompressed, squeezed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from modelserver.grpc.connection import Unary
-    from modelserver.models.datatypes import Buffer
 
-ACCEPTED = b"identity,gzip,deflate"
 # Below it a compressed reply is not worth its time.
 FROM_BYTES = 1024
 
@@ -50,11 +47,6 @@ async def _answer(method: Unary, call: Call, reply: Callable[[Reply], None], lim
     method(call, future.set_result)
     answer = await future
     if len(answer) >= FROM_BYTES:
-        answer.pieces = await asyncio.to_thread(_compressed, answer.pieces, call.encoding)
+        answer.pieces = await asyncio.to_thread(squeezed, answer.pieces, call.encoding)
         answer.encoding = call.encoding
     reply(answer)
-
-
-def _compressed(pieces: Sequence[Buffer], name: str) -> list[Buffer]:
-    compressor = zlib.compressobj(LEVEL, wbits=WINDOW_BITS[name])
-    return [*map(compressor.compress, pieces), compressor.flush()]

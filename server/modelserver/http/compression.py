@@ -11,6 +11,8 @@ from modelserver.errors import BadRequest, TooLarge
 from modelserver.http.message import Request, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from modelserver.http.router import Answer, Endpoint, Parameters
 
 # zlib tells gzip from zlib by the first bytes: a client that confuses the two names is understood.
@@ -95,11 +97,15 @@ def decompressed(body: bytes | memoryview, limit: int) -> bytes:
 
 def compressed(response: Response, name: str) -> Response:
     """`response` with its body compressed as `name` says."""
-    compressor = zlib.compressobj(LEVEL, wbits=WINDOW_BITS[name])
-    pieces = [compressor.compress(piece) for piece in (response.body, *response.tail)]
-    body = b"".join([*pieces, compressor.flush()])
+    body = b"".join(squeezed((response.body, *response.tail), name))
     headers = (*response.headers, ("Content-Encoding", name))
     return type(response)(response.status, body, response.content_type, headers)
+
+
+def squeezed(pieces: Iterable[bytes | bytearray | memoryview], name: str) -> list[bytes]:
+    """The bytes of `pieces`, compressed as `name` says."""
+    compressor = zlib.compressobj(LEVEL, wbits=WINDOW_BITS[name])
+    return [*map(compressor.compress, pieces), compressor.flush()]
 
 
 def _names(response: Response) -> set[str]:

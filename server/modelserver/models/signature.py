@@ -111,11 +111,6 @@ class Signature:
         return {spec.name: spec for spec in self.outputs}
 
     @cached_property
-    def output_names(self) -> tuple[str, ...]:
-        """The names of `outputs`."""
-        return tuple(self.outputs_by_name)
-
-    @cached_property
     def takes_numbers(self) -> bool:
         """Whether any input is not text."""
         return not all(spec.datatype.is_text for spec in self.inputs)
