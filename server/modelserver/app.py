@@ -66,7 +66,7 @@ class App:
             answer = self._router.answer(request)
         except Exception as error:
             return _refusal(request, error)
-        if isinstance(answer, Response | Deferred):
+        if isinstance(answer, (Response, Deferred)):
             return answer
         later = Deferred()
         task = self._loop.create_task(self._resolve(later, request, answer))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic
 from modelserver.errors import Error, ModelFailed
 from modelserver.observers.finished import Finished, ids
 from modelserver.protocols.inference import Answer, Asked
+from modelserver.scheduling.batch import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from modelserver.observe.metrics import Metrics
     from modelserver.observers.finished import Observer
     from modelserver.protocols.inference import Dialect, Inference
+    from modelserver.scheduling.batch import Batch, Result
     from modelserver.scheduling.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,8 @@ class InferenceService:
         try:
             model = call.model = self.models.find(name, version) if name else self.models.only()
             inference = call.inference = dialect.parse(model, asked)
-            self.scheduler.submit(model, inference.feed, inference.outputs, call.ran)
+            call.feed, call.outputs = inference.feed, inference.outputs
+            self.scheduler.submit(model, call)
         except Error as error:
             call.refused(error)
         except Exception:
@@ -77,7 +80,7 @@ class InferenceService:
         return True
 
 
-class Call(Generic[Asked, Answer]):
+class Call(Job, Generic[Asked, Answer]):
     """One request on its way to its answer."""
 
     __slots__ = ("_answer", "_asked", "_dialect", "_service", "_size", "_started", "inference", "model")
@@ -91,7 +94,7 @@ class Call(Generic[Asked, Answer]):
         answer: Callable[[Answer], None],
     ) -> None:
         self.model: Model | None = None
-        self.inference: Inference[Answer]
+        self.inference: Inference[Answer] | None = None
         self._service = service
         self._dialect = dialect
         self._asked = asked
@@ -99,21 +102,21 @@ class Call(Generic[Asked, Answer]):
         self._answer = answer
         self._started = time.perf_counter()
 
-    def ran(self, result: list[object] | Error) -> None:
+    def done(self, result: Result, batch: Batch | None) -> None:
         """Answers with what the model gave, or with why it gave nothing."""
         if isinstance(result, Error):
-            self.refused(result)
+            self.refused(result, batch)
             return
         try:
-            answer = self.inference.answer(result)
+            answer = self.inference.answer(result)  # type: ignore[union-attr]  # without one, nothing would run
         except Exception:
             self.broken()
         else:
-            self._send(answer, 200, result)
+            self._send(answer, 200, result, batch)
 
-    def refused(self, error: Error) -> Finished | None:
+    def refused(self, error: Error, batch: Batch | None = None) -> Finished | None:
         """Answers that there is no result, and why."""
-        finished = self._send(self._dialect.refusal(error), error.status, error)
+        finished = self._send(self._dialect.refusal(error), error.status, error, batch)
         if isinstance(error, ModelFailed) and self._service.may_complain():
             log.error("%s", error, extra=self._names(finished))
         return finished
@@ -128,29 +131,30 @@ class Call(Generic[Asked, Answer]):
         found = finished.ids() if finished else ids(self._asked)
         return found | {"model": self.model.name, "version": self.model.version} if self.model else found
 
-    def _send(self, answer: Answer, status: int, result: list[object] | Error) -> Finished | None:
+    def _send(self, answer: Answer, status: int, result: Result, batch: Batch | None) -> Finished | None:
         seconds = time.perf_counter() - self._started
         meter = self._service.metrics.endpoint(self.model, self._dialect.NAME)
         meter.answered(status, seconds, self._size, len(answer))
         self._answer(answer)
         if not self._service.observers:
             return None
-        return self._observed(answer, status, result, seconds)
+        return self._observed(answer, status, result, batch, seconds)
 
-    def _observed(self, answer: Answer, status: int, result: list[object] | Error, seconds: float) -> Finished:
-        inference: Inference[Answer] | None = getattr(self, "inference", None)
+    def _observed(
+        self, answer: Answer, status: int, result: Result, batch: Batch | None, seconds: float
+    ) -> Finished:
         finished = Finished(
             protocol=self._dialect.NAME,
             asked=self._asked,
             model=self.model,
-            inference=inference,
+            inference=self.inference,
             values=None if isinstance(result, Error) else result,
             error=result if isinstance(result, Error) else None,
             status=status,
             answer=answer,
             started=self._started,
             seconds=seconds,
-            run=self._service.scheduler.handed_out if inference else None,
+            run=batch,
         )
         self._service.observe(finished)
         return finished

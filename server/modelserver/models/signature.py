@@ -47,7 +47,7 @@ class TensorSpec:
         sentence = f"the datatype {found!r:.100} of the input '{self.name}' {known} not what the model takes"
         raise BadRequest(f"{sentence}: {self.datatype.name}")
 
-    def check_shape(self, shape: Sequence[int]) -> None:
+    def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises BadRequest unless the model can take an array of this shape."""
         if not (_is_possible(shape) if self.shape is None else _matches(shape, self.shape)):
             raise BadRequest(f"the input {self} got the shape {list(shape)}; -1 stands for any size")
@@ -72,9 +72,11 @@ class TensorSpec:
         return BadRequest(f"the input '{self.name}' is invalid: {error}")
 
 
-def _matches(shape: Sequence[int], wanted: tuple[int, ...]) -> bool:
+def _matches(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     if len(shape) != len(wanted):
         return False
+    if wanted[1:] == shape[1:] and wanted[0] < 0 <= shape[0]:  # most models: only the rows are free
+        return True
     for size, limit in zip(shape, wanted, strict=True):  # noqa: SIM110 - all(…) takes twice the time
         if size < 0 or (size != limit and limit >= 0):
             return False

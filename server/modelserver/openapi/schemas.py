@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelserver.protocols.tensors import jsonable
 
 if TYPE_CHECKING:
     from modelserver.models.datatypes import Datatype
@@ -141,7 +140,7 @@ def infer_example(model: Model) -> Json | None:
                 "name": spec.name,
                 "datatype": spec.datatype.name,
                 "shape": list(sample.shape),
-                "data": jsonable(sample.ravel()),
+                "data": sample.ravel(),
             }
             for spec, sample in samples
         ]
@@ -152,7 +151,7 @@ def score_example(model: Model) -> Json | None:
     """A body for `/score` that the model takes, unless it is too large to be looked at."""
     if _values(model) > EXAMPLE_VALUES:
         return None
-    columns = {spec.name: jsonable(spec.sample()) for spec in model.signature.inputs}
+    columns = {spec.name: spec.sample() for spec in model.signature.inputs}
     return {"data": columns if len(columns) > 1 else columns.popitem()[1]}
 
 

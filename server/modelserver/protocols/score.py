@@ -30,7 +30,7 @@ import numpy as np
 from modelserver.errors import BadRequest
 from modelserver.http.message import Response
 from modelserver.protocols.inference import Inference
-from modelserver.protocols.tensors import array_of, dumps, jsonable, loads, understood
+from modelserver.protocols.tensors import array_of, dumps, loads, understood
 
 if TYPE_CHECKING:
     from modelserver.errors import Error
@@ -162,13 +162,12 @@ def _answer(signature: Signature, values: list[object]) -> Response:
 
 
 def _results(signature: Signature, values: list[Any]) -> object:
-    written: list[Any] = [jsonable(value) for value in values]
-    if len(written) == 1:
-        return written[0]
+    if len(values) == 1:
+        return values[0]
     rows = {*map(_rows, values)}
     if None in rows or len(rows) > 1 or not signature.gives_rows:
-        return dict(zip(signature.all_outputs, written, strict=True))
-    return [dict(zip(signature.all_outputs, row, strict=True)) for row in zip(*written, strict=True)]
+        return dict(zip(signature.all_outputs, values, strict=True))
+    return [dict(zip(signature.all_outputs, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 def _rows(value: object) -> int | None:
@@ -179,5 +178,5 @@ def _rows(value: object) -> int | None:
 
 
 def _example(signature: Signature) -> object:
-    columns = {spec.name: jsonable(spec.sample()) for spec in signature.inputs}
+    columns = {spec.name: spec.sample().tolist() for spec in signature.inputs}
     return columns if len(columns) > 1 else columns.popitem()[1]

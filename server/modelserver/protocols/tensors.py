@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 
 from modelserver.errors import BadRequest
+from modelserver.models.signature import MAX_RANK
 from modelserver.protocols import bulk
 from modelserver.protocols.bulk import EXACT, NotBulk, occurrences
 
@@ -29,7 +30,7 @@ Meaning = TypeVar("Meaning")
 
 # In memory a list or an object is up to 30 times as large as in JSON; everything else, 12 times.
 MOST_CONTAINERS = 2**21
-LONG_LONG = "qQ"  # as which ONNX Runtime gives int64 and uint64; orjson knows no such scalars, but the equal "lL"
+NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 RAGGED = "the data is ragged: lists on the same level must have the same length"
 
 
@@ -55,7 +56,7 @@ def array_of(data: object, datatype: Datatype) -> Array:
     if isinstance(data, np.ndarray):
         return bulk.cast(data, datatype)
     values, shape = _flattened(data)
-    return reshaped(_array(values, datatype), shape)
+    return _array(values, datatype).reshape(shape)
 
 
 def reshaped(array: Array, shape: tuple[int, ...]) -> Array:
@@ -75,26 +76,23 @@ def reshaped(array: Array, shape: tuple[int, ...]) -> Array:
         raise BadRequest(f"no tensor can have the shape {list(shape)}") from None
 
 
-def jsonable(value: object) -> object:
-    """What `dumps` can write for one output: numbers as numpy has them, texts and sequences as lists."""
-    if isinstance(value, list):
-        return [jsonable(item) for item in value]
-    if not isinstance(value, np.ndarray):
-        return value
-    if value.dtype.kind == "O":
-        return value.tolist()
-    found = np.ascontiguousarray(value)
-    if value.dtype.char in LONG_LONG:
-        found = found.view(value.dtype.str)
-    return found if value.ndim else found[0]
-
-
 def dumps(value: object) -> bytes:
-    """`value` as JSON, numpy arrays included.
+    """`value` as JSON, numpy's arrays and scalars included.
 
     JSON has no NaN and no infinities: both are written as null, as pandas and JavaScript do.
     """
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+    return orjson.dumps(value, _plain, NUMPY)
+
+
+def _plain(value: object) -> object:
+    """What orjson can write in place of what it can't: text, a scalar, every other element of something, `LongLong`."""
+    if not isinstance(value, np.ndarray):
+        if isinstance(value, np.generic):
+            return value.item()
+        raise TypeError
+    if value.dtype.kind == "O":
+        return value.tolist()
+    return np.ascontiguousarray(value) if value.ndim else value[()]
 
 
 def loads(body: Buffer) -> dict[str, Any]:
@@ -128,6 +126,8 @@ def _flattened(data: object) -> tuple[list[Any], tuple[int, ...]]:
             data = list(chain.from_iterable(data))
         else:
             raise BadRequest(RAGGED)
+    if len(shape) > MAX_RANK:
+        raise BadRequest(f"the data is nested deeper than the {MAX_RANK} levels of any tensor")
     return data, tuple(shape)
 
 

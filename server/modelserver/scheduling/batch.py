@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from onnxruntime import RunOptions
@@ -13,7 +13,7 @@ from modelserver.errors import Error, Unavailable
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from modelserver.models.datatypes import Array
     from modelserver.models.model import Model
@@ -23,64 +23,64 @@ Values = list[object]
 Result = Values | Error
 
 
-@dataclass(slots=True)
-class Job:
-    """What one request wants run: `rows` of `size` bytes in all, since `submitted` (seconds of a monotonic clock).
-
-    `done` is called once, in the event loop's thread. A job that must run `alone` shares its run with no other.
+class Job(ABC):
+    """What one request wants run: the `outputs` for `feed`. The scheduler adds `rows` of `size` bytes in all, when it
+    was `submitted` (seconds of a monotonic clock), and whether it runs `alone`, sharing its run with no other.
     """
+
+    __slots__ = ("alone", "feed", "outputs", "rows", "size", "submitted")
 
     feed: dict[str, Array]
     outputs: Sequence[str]
-    done: Callable[[Result], None]
     rows: int
     size: int
     submitted: float
-    alone: bool = False
+    alone: bool
 
-    def fits(self, other: Job, *, same_shapes: bool) -> bool:
-        """Whether both can be rows of one run: same outputs, and the same shapes behind the first axis, which need
-        not be looked at where all jobs have them.
-        """
-        if self.outputs is not other.outputs and self.outputs != other.outputs:
-            return False
-        return same_shapes or all(
-            array.shape[1:] == other.feed[name].shape[1:] for name, array in self.feed.items()
-        )
+    @abstractmethod
+    def done(self, result: Result, batch: Batch | None) -> None:
+        """Is called once, in the event loop's thread, with what came of it, and the run that it was a part of."""
 
 
-def size_of(feed: dict[str, Array]) -> int:
-    """How many bytes a model has to read, text included."""
-    size = 0
+def measured(feed: dict[str, Array]) -> tuple[int, int]:
+    """How many rows all inputs have (0 where they differ or have none: the model has to judge that), and how many
+    bytes a model has to read, text included.
+    """
+    rows, size = -1, 0
     for array in feed.values():
+        found = array.shape[0] if array.shape else 0
+        rows = found if rows in (-1, found) else 0
         size += array.nbytes
         if array.dtype.kind == "O":
             size += sum(map(len, array.flat))
-    return size
-
-
-def rows_of(feed: dict[str, Array]) -> int:
-    """The rows that all inputs have; 0 where they differ or have none: then the model has to judge the input."""
-    rows = -1
-    for array in feed.values():
-        found = array.shape[0] if array.shape else 0
-        if rows not in (-1, found):
-            return 0
-        rows = found
-    return rows
+    return rows, size
 
 
 class Batch:
-    """Jobs that fit each other, in one run of their model."""
+    """Jobs that fit each other, in one run of their model. `given_up` is true when it took too long: the jobs were
+    told already.
+    """
 
-    __slots__ = ("_interruption", "_model", "_options", "jobs", "result", "rows", "seconds", "size", "started")
+    __slots__ = (
+        "_interruption",
+        "_model",
+        "_options",
+        "given_up",
+        "jobs",
+        "result",
+        "rows",
+        "seconds",
+        "size",
+        "started",
+    )
 
-    def __init__(self, model: Model, jobs: list[Job]) -> None:
+    def __init__(self, model: Model, jobs: list[Job], rows: int, size: int) -> None:
         self.jobs = jobs
-        self.rows = sum(job.rows for job in jobs)
-        self.size = sum(job.size for job in jobs)
-        self.seconds = 0.0
+        self.rows = rows
+        self.size = size
+        self.started = self.seconds = 0.0
         self.result: Result = []
+        self.given_up = False
         self._model = model
         self._options: Any = None
         self._interruption: asyncio.TimerHandle | None = None
@@ -100,28 +100,25 @@ class Batch:
         self._interruption = loop.call_later(seconds, self._interrupt, seconds)
 
     def results(self) -> Iterator[Result]:
-        """What to tell each job."""
+        """What to tell each job, of which only one can be told an error."""
         if self._interruption:
             self._interruption.cancel()
-        if isinstance(self.result, Error) or len(self.jobs) == 1:
-            yield from (self.result for _ in self.jobs)
+        if len(self.jobs) == 1:
+            yield self.result
             return
+        values = cast("list[Array]", self.result)  # see can_share_rows
         start = 0
         for job in self.jobs:
             end = start + job.rows
-            yield [value[start:end] for value in self.result]  # type: ignore[index]  # arrays: see can_share_rows
+            yield [value[start:end] for value in values]
             start = end
 
     def _interrupt(self, seconds: float) -> None:
         self._options.terminate = True
         late = Unavailable(f"the model '{self._model.name}' gave no answer within {seconds:g} s")
+        self.given_up = True
         for job in self.jobs:
-            job.done(late)
-            job.done = _ignore
-
-
-def _ignore(_: Result) -> None:
-    """The job was told already."""
+            job.done(late, self)
 
 
 def _joined(jobs: Sequence[Job]) -> dict[str, Array]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from modelserver.scheduling.batch import can_share_rows, has_one_shape
+from modelserver.scheduling.batch import Batch, can_share_rows, has_one_shape
 
 if TYPE_CHECKING:
     from modelserver.live.settings import BatchLimits
@@ -34,33 +35,31 @@ class Lane:
     jobs: deque[Job] = field(default_factory=deque)
     listed: bool = False  # whether it is among the scheduler's lanes that have something to do
 
-    def batch(self, jobs: int) -> list[Job]:
+    def batch(self, jobs: int) -> Batch:
         """The oldest job and those behind it, `jobs` at most, that can share its run. They stay in the lane."""
         first = self.jobs[0]
-        found, rows = [first], first.rows
-        if first.alone or not 0 < rows < self.max_rows:
-            return found
-        for job in islice(self.jobs, 1, jobs):
-            rows += job.rows
-            if (
-                rows > self.max_rows
-                or not job.rows
-                or job.alone
-                or not first.fits(job, same_shapes=self.same_shapes)
-            ):
-                break
-            found.append(job)
-        return found
+        found, rows, size = [first], first.rows, first.size
+        if not first.alone and 0 < rows < self.max_rows:
+            for job in islice(self.jobs, 1, jobs):
+                together = rows + job.rows
+                if together > self.max_rows or job.alone or not job.rows or not self._fit(first, job):
+                    break
+                found.append(job)
+                rows = together
+                size += job.size
+        return Batch(self.model, found, rows, size)
 
-    def take(self, batch: list[Job]) -> None:
-        """Removes the jobs of a batch, which are the oldest."""
-        for _ in batch:
+    def take(self, batch: Batch) -> None:
+        """Removes the jobs of a batch, which are the oldest: it runs now."""
+        now = time.perf_counter()
+        for job in batch.jobs:
             self.jobs.popleft()
+            self.meter.queue_seconds.observe(now - job.submitted)
 
-    def seconds(self, batch: list[Job]) -> float:
+    def seconds(self, batch: Batch) -> float:
         """What the run of a batch will take; infinity where nobody can say."""
         findings = self.findings
-        return findings.costs.of(sum(job.size for job in batch)) if findings.steady else float("inf")
+        return findings.costs.of(batch.size) if findings.steady else float("inf")
 
     def limit(self, limits: BatchLimits) -> None:
         """Runs jobs as the findings allow and as `limits` say, which may ask for what was not proved right."""
@@ -72,3 +71,11 @@ class Lane:
         self.same_shapes = has_one_shape(self.model.signature)
         self.max_rows = 1 if limits.enabled is False else rows
         self.max_waiting = MAX_WAITING if limits.max_queue is None else limits.max_queue
+
+    def _fit(self, one: Job, other: Job) -> bool:
+        """Whether both can be rows of one run: same outputs, and the same shapes behind the first axis."""
+        if one.outputs is not other.outputs and one.outputs != other.outputs:
+            return False
+        return self.same_shapes or all(
+            array.shape[1:] == other.feed[name].shape[1:] for name, array in one.feed.items()
+        )

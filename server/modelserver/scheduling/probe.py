@@ -15,7 +15,7 @@ import numpy as np
 
 from modelserver.errors import ModelFailed
 from modelserver.models.files import model_file
-from modelserver.scheduling.batch import can_share_rows, same, size_of
+from modelserver.scheduling.batch import can_share_rows, measured, same
 from modelserver.scheduling.costs import Costs
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _seconds(model: Model, feed: Feed, costs: Costs) -> float:
         started = time.perf_counter()
         _run(model, feed)
         taken.append(time.perf_counter() - started)
-    costs.learn(size_of(feed), min(taken))
+    costs.learn(measured(feed)[1], min(taken))
     return min(taken)
 
 

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 
 from modelserver.errors import Error, Unavailable
 from modelserver.live.settings import Batching
-from modelserver.scheduling.batch import Batch, Job, rows_of, size_of
+from modelserver.scheduling.batch import Job, measured
 from modelserver.scheduling.lane import Lane
 from modelserver.scheduling.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from modelserver.models.datatypes import Array
     from modelserver.models.model import Model
     from modelserver.observe.metrics import Metrics
-    from modelserver.scheduling.batch import Result, Values
+    from modelserver.scheduling.batch import Batch, Result, Values
     from modelserver.scheduling.probe import Findings
 
 # Handing a run to a thread and its result back costs 50 to 100 µs, most of it waiting for the processor.
@@ -45,7 +45,6 @@ class Scheduler:
         self._limits = Batching()
         self._busy: deque[Lane] = deque()
         self._turn_planned = False
-        self.handed_out: Batch | None = None  # while `done` is being called: the run that the result is of
 
     def add(self, model: Model, findings: Findings) -> None:
         """Runs `model` from now on, as the findings of its probe allow."""
@@ -63,10 +62,8 @@ class Scheduler:
         """Forgets `model`; what waits for it is still run."""
         del self._lanes[model]
 
-    def submit(
-        self, model: Model, feed: dict[str, Array], outputs: Sequence[str], done: Callable[[Result], None]
-    ) -> None:
-        """Calls `done` once, later, with the values of `outputs` in that order, or with the ModelFailed or
+    def submit(self, model: Model, job: Job) -> None:
+        """Calls `job.done` once, later, with the values of its `outputs` in that order, or with the ModelFailed or
         Unavailable that they met. Raises Unavailable when too many requests for this model wait already.
         """
         lane = self._lanes[model]
@@ -74,26 +71,19 @@ class Scheduler:
             raise Unavailable(
                 f"{len(lane.jobs)} requests already wait for the model '{model.name}'; try again later"
             )
-        alone = lane.max_rows == 1
-        rows = 1 if alone else rows_of(feed)
-        lane.jobs.append(Job(feed, outputs, done, rows, size_of(feed), time.perf_counter(), alone))
+        job.rows, job.size = measured(job.feed)
+        job.alone = lane.max_rows == 1
+        job.submitted = time.perf_counter()
+        lane.jobs.append(job)
         lane.meter.in_flight += 1
-        self._list(lane)
-        self._plan_turn()
+        if not lane.listed:
+            self._list(lane)
+            self._plan_turn()
 
     async def run(self, model: Model, feed: dict[str, Array], outputs: Sequence[str]) -> Values:
         """The values of `outputs` in that order. Raises ModelFailed or Unavailable."""
         future: asyncio.Future[Values] = self._loop.create_future()
-
-        def done(result: Result) -> None:
-            if future.done():
-                return
-            if isinstance(result, Error):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-
-        self.submit(model, feed, outputs, done)
+        self.submit(model, _Awaited(feed, outputs, future))
         return await future
 
     def close(self) -> None:
@@ -132,16 +122,17 @@ class Scheduler:
         self._give_up_old(lane)
         if not lane.jobs:
             return True
-        jobs = lane.batch(len(lane.jobs))
-        if lane.seconds(jobs) <= SHORT_S:
-            batch = self._taken(lane, jobs)
+        batch = lane.batch(len(lane.jobs))
+        if lane.seconds(batch) <= SHORT_S:
+            lane.take(batch)
             batch.run()
             self._finished(lane, batch)
             return True
         if not self._workers.idle:
             return False
         share = -(-len(lane.jobs) // self._workers.idle)
-        batch = self._taken(lane, jobs[:share])
+        batch = lane.batch(share)
+        lane.take(batch)
         batch.interrupt_in(self._limit_s, self._loop)
         self._workers.give(batch.run, lambda: self._finished_by_worker(lane, batch))
         return True
@@ -151,16 +142,8 @@ class Scheduler:
         oldest = time.perf_counter() - self._limit_s
         while lane.jobs and lane.jobs[0].submitted < oldest:
             lane.meter.in_flight -= 1
-            lane.jobs.popleft().done(
-                Unavailable(f"the model '{lane.model.name}' has too much to do; try again later")
-            )
-
-    def _taken(self, lane: Lane, jobs: list[Job]) -> Batch:
-        lane.take(jobs)
-        now = time.perf_counter()
-        for job in jobs:
-            lane.meter.queue_seconds.observe(now - job.submitted)
-        return Batch(lane.model, jobs)
+            late = Unavailable(f"the model '{lane.model.name}' has too much to do; try again later")
+            lane.jobs.popleft().done(late, None)
 
     def _finished_by_worker(self, lane: Lane, batch: Batch) -> None:
         self._finished(lane, batch)
@@ -171,7 +154,7 @@ class Scheduler:
         """Gives each job its result. Where a shared run failed, each runs again alone: it was the fault of one."""
         jobs = batch.jobs
         lane.meter.ran(batch.rows, batch.seconds, time.time())
-        if isinstance(batch.result, Error) and len(jobs) > 1:
+        if isinstance(batch.result, Error) and len(jobs) > 1 and not batch.given_up:
             for job in reversed(jobs):
                 job.alone = True
                 lane.jobs.appendleft(job)
@@ -180,7 +163,25 @@ class Scheduler:
             return
         lane.findings.costs.learn(batch.size, batch.seconds)
         lane.meter.in_flight -= len(jobs)
-        self.handed_out = batch
-        for job, result in zip(jobs, batch.results(), strict=True):
-            job.done(result)
-        self.handed_out = None
+        if not batch.given_up:
+            for job, result in zip(jobs, batch.results(), strict=True):
+                job.done(result, batch)
+
+
+class _Awaited(Job):
+    """What a coroutine wants run, which may be given up meanwhile."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, feed: dict[str, Array], outputs: Sequence[str], future: asyncio.Future[Values]) -> None:
+        self.feed = feed
+        self.outputs = outputs
+        self._future = future
+
+    def done(self, result: Result, _: Batch | None) -> None:
+        if self._future.done():
+            return
+        if isinstance(result, Error):
+            self._future.set_exception(result)
+        else:
+            self._future.set_result(result)
