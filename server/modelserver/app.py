@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from modelserver.handlers.handler import Handler
     from modelserver.http.message import Request
     from modelserver.http.router import Parameters
-    from modelserver.protocols.inference import Dialect
     from modelserver.service import InferenceService
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class App:
         """Whether requests should be sent here."""
         return self._models.ready and (not self._handler or self._handler.ready) and not self.draining
 
-    def answer(self, request: Request) -> Response | Deferred:
+    def answer(self, request: Request) -> Response | Deferred[Response]:
         """The response to `request`, now or later. Never raises."""
         try:
             if self._authenticator and not is_open(request.method, request.target):
@@ -68,13 +67,15 @@ class App:
             return _refusal(request, error)
         if isinstance(answer, (Response, Deferred)):
             return answer
-        later = Deferred()
+        later: Deferred[Response] = Deferred()
         task = self._loop.create_task(self._resolve(later, request, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return later
 
-    async def _resolve(self, later: Deferred, request: Request, answer: Coroutine[None, None, Response]) -> None:
+    async def _resolve(
+        self, later: Deferred[Response], request: Request, answer: Coroutine[None, None, Response]
+    ) -> None:
         try:
             response = await answer
         except Exception as error:
@@ -156,7 +157,7 @@ class App:
 
     # What a model or the handler has to run for
 
-    def _handled(self, request: Request, parameters: Parameters) -> Response | Deferred:
+    def _handled(self, request: Request, parameters: Parameters) -> Response | Deferred[Response]:
         """`/score` of a server with a handler; what names a model is for that model, if there are any."""
         is_for_a_model = "model_name" in parameters and any(self._models.entries())
         if is_for_a_model and request.method == "POST":
@@ -165,21 +166,15 @@ class App:
             return self._usage(request, parameters)
         return self._handler.endpoint.score(request)
 
-    def _score(self, request: Request, parameters: Parameters) -> Response | Deferred:
+    def _score(self, request: Request, parameters: Parameters) -> Response | Deferred[Response]:
         name = parameters.get("model_name")
         if name is None and self._models.are_several:
             name = score.model_name(request)
-        return self._run(score, request, name, None)
+        return self._service.infer(score, request, name, None, len(request.body))
 
-    def _infer(self, request: Request, parameters: Parameters) -> Response | Deferred:
-        return self._run(oip, request, parameters["name"], parameters.get("version"))
-
-    def _run(
-        self, dialect: Dialect[Request, Response], request: Request, name: str | None, version: str | None
-    ) -> Deferred:
-        later = Deferred()
-        self._service.infer(dialect, request, name, version, len(request.body), later.resolve)
-        return later
+    def _infer(self, request: Request, parameters: Parameters) -> Response | Deferred[Response]:
+        version = parameters.get("version")
+        return self._service.infer(oip, request, parameters["name"], version, len(request.body))
 
 
 def _json(status: int, value: Any) -> Response:

@@ -7,13 +7,14 @@ import time
 from typing import TYPE_CHECKING, Generic
 
 from modelserver.errors import Error, ModelFailed
+from modelserver.http.message import Deferred
 from modelserver.observers.finished import Finished, ids
 from modelserver.protocols.inference import Answer, Asked
-from modelserver.scheduling.batch import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
+    from modelserver.models.datatypes import Array
     from modelserver.models.model import Model
     from modelserver.models.repository import Models
     from modelserver.observe.metrics import Metrics
@@ -45,13 +46,12 @@ class InferenceService:
         name: str | None,
         version: str | None,
         size: int,
-        answer: Callable[[Answer], None],
-    ) -> None:
-        """Calls `answer` once, now or later, with what `dialect` answers to the request `asked` of `size` bytes.
+    ) -> Deferred[Answer]:
+        """What `dialect` answers to the request `asked` of `size` bytes, now or later.
 
         `name` None means the only model there is. Never raises: what goes wrong is answered too.
         """
-        call = Call(self, dialect, asked, size, answer)
+        call = Call(self, dialect, asked, size)
         try:
             model = call.model = self.models.find(name, version) if name else self.models.only()
             inference = call.inference = dialect.parse(model, asked)
@@ -61,6 +61,7 @@ class InferenceService:
             call.refused(error)
         except Exception:
             call.broken()
+        return call
 
     def observe(self, finished: Finished) -> None:
         """Tells every observer. One that has a defect must not take the answers to other requests with it."""
@@ -80,29 +81,45 @@ class InferenceService:
         return True
 
 
-class Call(Job, Generic[Asked, Answer]):
-    """One request on its way to its answer."""
+class Call(Deferred[Answer], Generic[Asked, Answer]):
+    """The answer to one request on its way there, for which it is a `Job` of the scheduler."""
 
-    __slots__ = ("_answer", "_asked", "_dialect", "_service", "_size", "_started", "inference", "model")
+    __slots__ = (
+        "_asked",
+        "_dialect",
+        "_service",
+        "_size",
+        "_started",
+        "alone",
+        "feed",
+        "inference",
+        "model",
+        "outputs",
+        "rows",
+        "size",
+        "submitted",
+    )
+
+    feed: dict[str, Array]
+    outputs: Sequence[str]
+    rows: int
+    size: int
+    submitted: float
+    alone: bool
 
     def __init__(
-        self,
-        service: InferenceService,
-        dialect: Dialect[Asked, Answer],
-        asked: Asked,
-        size: int,
-        answer: Callable[[Answer], None],
+        self, service: InferenceService, dialect: Dialect[Asked, Answer], asked: Asked, size: int
     ) -> None:
+        self._callback = self._answer = None
         self.model: Model | None = None
         self.inference: Inference[Answer] | None = None
         self._service = service
         self._dialect = dialect
         self._asked = asked
         self._size = size
-        self._answer = answer
         self._started = time.perf_counter()
 
-    def done(self, result: Result, batch: Batch | None) -> None:
+    def done(self, result: Result, batch: Batch | None, /) -> None:
         """Answers with what the model gave, or with why it gave nothing."""
         if isinstance(result, Error):
             self.refused(result, batch)
@@ -135,7 +152,7 @@ class Call(Job, Generic[Asked, Answer]):
         seconds = time.perf_counter() - self._started
         meter = self._service.metrics.endpoint(self.model, self._dialect.NAME)
         meter.answered(status, seconds, self._size, len(answer))
-        self._answer(answer)
+        self.resolve(answer)
         if not self._service.observers:
             return None
         return self._observed(answer, status, result, batch, seconds)

@@ -136,7 +136,7 @@ class Methods:
             return
         call.message = message
         name, version = message.model_name or None, message.model_version or None
-        self._service.infer(dialect, call, name, version, len(call.body), reply)
+        self._service.infer(dialect, call, name, version, len(call.body)).then(reply)
 
     # Health and metadata
 

@@ -55,7 +55,7 @@ class HandlerEndpoint:
         self._meter = meter
         self._guarded = guarded
 
-    def score(self, request: Request) -> Response | Deferred:
+    def score(self, request: Request) -> Response | Deferred[Response]:
         """What `run` answers, later."""
         if request.method not in METHODS:
             return _response(answer.message(405, NOT_ALLOWED), (("Allow", ", ".join(METHODS)),))
@@ -85,9 +85,9 @@ class HandlerEndpoint:
         """Those that every answer gets. Raises IdTooLong."""
         return (*headers.ids(request), SERVER, *self._origins.headers(request.headers))
 
-    def _run(self, request: Request, own: Headers) -> Deferred:
+    def _run(self, request: Request, own: Headers) -> Deferred[Response]:
         started = time.perf_counter()
-        later = Deferred()
+        later: Deferred[Response] = Deferred()
 
         def answered(result: Frame | Error) -> None:
             response = _passed_on(result, own) if isinstance(result, Frame) else _response(_refusal(result), own)

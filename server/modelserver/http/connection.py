@@ -17,7 +17,7 @@ from modelserver.http.sockets import has_data
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Answer = Callable[[Request], Response | Deferred]
+    Answer = Callable[[Request], Response | Deferred[Response]]
 
 
 class Host(Protocol):
@@ -27,7 +27,7 @@ class Host(Protocol):
     draining: bool
     date: str
 
-    def answer(self, request: Request) -> Response | Deferred:
+    def answer(self, request: Request) -> Response | Deferred[Response]:
         """The response to `request`, now or later; never raises."""
 
     def join(self, connection: Connection) -> bool:
@@ -170,10 +170,11 @@ class Connection(asyncio.Protocol):
     def _write(self, response: Response) -> None:
         asked, self._current = self._current, None
         self._since = self._clock()
-        ending = self.ended or self._host.draining
-        last = not (asked is not None and asked.keep_alive) or (ending and not self._waiting)
-        is_head = isinstance(asked, Request) and asked.method == "HEAD"
-        request_id = asked.id if isinstance(asked, Request) else new_id()
+        if isinstance(asked, Request):
+            is_head, request_id = asked.method == "HEAD", asked.id
+            last = not asked.keep_alive or ((self.ended or self._host.draining) and not self._waiting)
+        else:
+            is_head, request_id, last = False, new_id(), True
         first = head(response, request_id, self._host.date, close=last)
         if is_head:
             self._transport.write(first)

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import orjson
 
@@ -19,6 +19,8 @@ _REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 _ID_PREFIX = os.urandom(8).hex()
 _ID_NUMBERS = count(1)
 MAX_ID = 256
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ class Request:
 
 def new_id() -> str:
     """A name for a request that no other has."""
-    return f"{_ID_PREFIX}{next(_ID_NUMBERS):08x}"
+    return f"{_ID_PREFIX}{next(_ID_NUMBERS)}"
 
 
 @dataclass(slots=True)  # frozen, it would take three times as long to make
@@ -77,35 +79,35 @@ class Response:
         return cls(status, orjson.dumps({"error": sentence, "message": sentence}), headers=headers)
 
 
-class Deferred:
-    """A response that comes later: whoever makes it calls `resolve`, once; whoever sends it calls `then`, once.
+class Deferred(Generic[Answer]):
+    """An answer that comes later: whoever makes it calls `resolve`, once; whoever sends it calls `then`, once.
 
     A future that costs nothing: the callback runs within `resolve`, not a turn of the event loop later.
     """
 
-    __slots__ = ("_callback", "_response")
+    __slots__ = ("_answer", "_callback")
 
     def __init__(self) -> None:
-        self._callback: Callable[[Response], None] | None = None
-        self._response: Response | None = None
+        self._callback: Callable[[Answer], None] | None = None
+        self._answer: Answer | None = None
 
-    def then(self, callback: Callable[[Response], None]) -> None:
-        """Calls `callback` with the response as soon as there is one, at once if there is."""
-        if self._response is None:
+    def then(self, callback: Callable[[Answer], None]) -> None:
+        """Calls `callback` with the answer as soon as there is one, at once if there is."""
+        if self._answer is None:
             self._callback = callback
         else:
-            callback(self._response)
+            callback(self._answer)
 
-    def resolve(self, response: Response) -> None:
-        """Says what the response is."""
-        self._response = response
+    def resolve(self, answer: Answer) -> None:
+        """Says what the answer is."""
+        self._answer = answer
         if self._callback:
-            self._callback(response)
+            self._callback(answer)
 
-    def __await__(self) -> Generator[Any, None, Response]:
-        """The response, for a coroutine."""
-        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self.then(lambda response: None if future.done() else future.set_result(response))
+    def __await__(self) -> Generator[Any, None, Answer]:
+        """The answer, for a coroutine."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.then(lambda answer: None if future.done() else future.set_result(answer))
         return future.__await__()
 
 

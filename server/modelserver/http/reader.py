@@ -12,7 +12,6 @@ from modelserver.http.message import Request, Response
 # From here on, receiving a body into its place is faster than joining its pieces.
 LARGE = 64 * 1024
 NOTHING: list[Request | Response] = []
-VERSIONS = ("1.0", "1.1")
 METHODS = {method.encode(): method for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")}
 
 
@@ -148,13 +147,14 @@ class Reader:
         headers = self._headers
         if self._fed > self._limits.head_bytes:
             self._check_head(len(self._url) + sum(len(name) + len(value) + 4 for name, value in headers.items()))
-        if b"content-length" in headers:
-            self._prepare_body(int(headers[b"content-length"]))
+        if (length := headers.get(b"content-length")) is not None:
+            self._prepare_body(int(length))
         version = self._parser.get_http_version()
-        if version not in VERSIONS:
+        if version == "1.1":
+            if b"host" not in headers:
+                raise Refused(400, "the request has no Host header")
+        elif version != "1.0":
             raise Refused(505, f"HTTP/{version} is not spoken here; use HTTP/1.1")
-        if b"host" not in headers and version == "1.1":
-            raise Refused(400, "the request has no Host header")
         if b"expect" in headers:
             if headers[b"expect"].lower() != b"100-continue":
                 raise Refused(417, "the only expectation that can be met is 100-continue")

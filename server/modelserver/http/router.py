@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Parameters = dict[str, str]
-Answer = Response | Deferred | Coroutine[None, None, Response]
+Answer = Response | Deferred[Response] | Coroutine[None, None, Response]
 Endpoint = Callable[[Request, Parameters], Answer]
 
 ANY = "*"  # stands for every method
@@ -50,13 +50,16 @@ class Router:
     def answer(self, request: Request) -> Answer:
         """What the endpoint answers that `request` means, or 404 or 405."""
         key = (request.method, request.target)
-        found = self._known.get(key) or self._find(*key)
-        if isinstance(found, Response):
-            return found
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
-        self._known[key] = found
-        return found[0](request, found[1])
+        known = self._known.get(key)
+        if not known:
+            found = self._find(*key)
+            if isinstance(found, Response):
+                return found
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            known = self._known[key] = found
+        endpoint, parameters = known
+        return endpoint(request, parameters)
 
     def _find(self, method: str, target: str) -> tuple[Endpoint, Parameters] | Response:
         path, query = _split(target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-
 if TYPE_CHECKING:
     from modelserver.models.datatypes import Datatype
     from modelserver.models.model import Model

@@ -30,6 +30,7 @@ Meaning = TypeVar("Meaning")
 
 # In memory a list or an object is up to 30 times as large as in JSON; everything else, 12 times.
 MOST_CONTAINERS = 2**21
+FEW_CONTAINERS = 2 * MOST_CONTAINERS  # bytes of JSON that cannot hold more
 NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 RAGGED = "the data is ragged: lists on the same level must have the same length"
 
@@ -85,7 +86,7 @@ def dumps(value: object) -> bytes:
 
 
 def _plain(value: object) -> object:
-    """What orjson can write in place of what it can't: text, a scalar, every other element of something, `LongLong`."""
+    """What orjson can write instead: it takes no text, no shape (), no gaps between elements, no longlong."""
     if not isinstance(value, np.ndarray):
         if isinstance(value, np.generic):
             return value.item()
@@ -97,7 +98,7 @@ def _plain(value: object) -> object:
 
 def loads(body: Buffer) -> dict[str, Any]:
     """The JSON object in `body`, whatever the content type said. Raises BadRequest."""
-    if len(body) > 2 * MOST_CONTAINERS:
+    if len(body) > FEW_CONTAINERS:
         _check_containers(body)
     try:
         value = orjson.loads(body)

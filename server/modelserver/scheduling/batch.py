@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from onnxruntime import RunOptions
@@ -23,12 +22,10 @@ Values = list[object]
 Result = Values | Error
 
 
-class Job(ABC):
-    """What one request wants run: the `outputs` for `feed`. The scheduler adds `rows` of `size` bytes in all, when it
-    was `submitted` (seconds of a monotonic clock), and whether it runs `alone`, sharing its run with no other.
+class Job(Protocol):
+    """What one request wants run: the `outputs` for `feed`. The scheduler adds that it has `rows` of `size` bytes
+    in all, when it was `submitted` (seconds of a monotonic clock), and whether it runs `alone`, with no other.
     """
-
-    __slots__ = ("alone", "feed", "outputs", "rows", "size", "submitted")
 
     feed: dict[str, Array]
     outputs: Sequence[str]
@@ -37,8 +34,7 @@ class Job(ABC):
     submitted: float
     alone: bool
 
-    @abstractmethod
-    def done(self, result: Result, batch: Batch | None) -> None:
+    def done(self, result: Result, batch: Batch | None, /) -> None:
         """Is called once, in the event loop's thread, with what came of it, and the run that it was a part of."""
 
 
@@ -48,7 +44,7 @@ def measured(feed: dict[str, Array]) -> tuple[int, int]:
     """
     rows, size = -1, 0
     for array in feed.values():
-        found = array.shape[0] if array.shape else 0
+        found = len(array) if array.ndim else 0
         rows = found if rows in (-1, found) else 0
         size += array.nbytes
         if array.dtype.kind == "O":

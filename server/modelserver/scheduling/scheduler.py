@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelserver.errors import Error, Unavailable
 from modelserver.live.settings import Batching
-from modelserver.scheduling.batch import Job, measured
+from modelserver.scheduling.batch import measured
 from modelserver.scheduling.lane import Lane
 from modelserver.scheduling.workers import Workers
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from modelserver.models.datatypes import Array
     from modelserver.models.model import Model
     from modelserver.observe.metrics import Metrics
-    from modelserver.scheduling.batch import Batch, Result, Values
+    from modelserver.scheduling.batch import Batch, Job, Result, Values
     from modelserver.scheduling.probe import Findings
 
 # Handing a run to a thread and its result back costs 50 to 100 µs, most of it waiting for the processor.
@@ -168,20 +169,22 @@ class Scheduler:
                 job.done(result, batch)
 
 
-class _Awaited(Job):
-    """What a coroutine wants run, which may be given up meanwhile."""
+@dataclass(slots=True)
+class _Awaited:
+    """The job of a coroutine, which may have been cancelled meanwhile."""
 
-    __slots__ = ("_future",)
+    feed: dict[str, Array]
+    outputs: Sequence[str]
+    future: asyncio.Future[Values]
+    rows: int = 0
+    size: int = 0
+    submitted: float = 0.0
+    alone: bool = False
 
-    def __init__(self, feed: dict[str, Array], outputs: Sequence[str], future: asyncio.Future[Values]) -> None:
-        self.feed = feed
-        self.outputs = outputs
-        self._future = future
-
-    def done(self, result: Result, _: Batch | None) -> None:
-        if self._future.done():
+    def done(self, result: Result, _: Batch | None, /) -> None:
+        if self.future.done():
             return
         if isinstance(result, Error):
-            self._future.set_exception(result)
+            self.future.set_exception(result)
         else:
-            self._future.set_result(result)
+            self.future.set_result(result)

@@ -30,10 +30,10 @@ class Slow:
     """Answers each request with its target, when the test says so."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Request, Deferred]] = []
+        self.asked: list[tuple[Request, Deferred[Response]]] = []
 
-    def __call__(self, request: Request) -> Deferred:
-        later = Deferred()
+    def __call__(self, request: Request) -> Deferred[Response]:
+        later: Deferred[Response] = Deferred()
         self.asked.append((request, later))
         return later
 
