@@ -66,7 +66,7 @@ def parse(model: Model, call: Call) -> Inference[Reply]:
     if message.parameters and not _wants_raw(message.parameters):
         _check_typed(wanted)
         answer = _typed_answer
-    return Inference(feed, tuple([spec.name for spec in wanted]), partial(answer, model, message.id, wanted))
+    return Inference(feed, signature.names(wanted), partial(answer, model, message.id, wanted))
 
 
 # The request

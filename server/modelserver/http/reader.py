@@ -169,31 +169,29 @@ class Reader:
             return
         if not self._body:
             self._body = body
-        elif isinstance(self._body, bytes):
-            self._body = bytearray(self._body + body)
-        else:
-            self._body += body
+            self._check_body(len(body))
+            return
+        if isinstance(self._body, bytes):
+            self._body = bytearray(self._body)
+        self._body += body
         self._check_body(len(self._body))
 
     def on_message_complete(self) -> None:
         """A request is complete."""
-        parser = self._parser
+        parser, headers = self._parser, self._headers
+        body = self._body if self._large is None else self._large
+        if isinstance(body, bytearray):
+            body = memoryview(body)
+        self._large, self._body, self._filled = None, b"", 0
         method = parser.get_method()
-        body = self._collected() if self._large is None else self._large
-        self._large = None
-        keep_alive = parser.should_keep_alive() and b"upgrade" not in self._headers
-        target = self._url.decode("latin-1")
+        keep_alive = parser.should_keep_alive() and b"upgrade" not in headers
         name = METHODS.get(method) or method.decode("ascii")
-        self._body, self._filled = b"", 0
-        self._finish(Request(name, target, self._headers, body, keep_alive))
+        self._finish(Request(name, self._url.decode("latin-1"), headers, body, keep_alive))
 
     @property
     def held_bytes(self) -> int:
         """How much of the present body has been collected here."""
         return len(self._body) if self._large is None else self._filled
-
-    def _collected(self) -> bytes | memoryview:
-        return self._body if isinstance(self._body, bytes) else memoryview(self._body)
 
     # Limits
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,11 @@ class TensorSpec:
     name: str
     datatype: Datatype
     shape: tuple[int, ...] | None
+    row: tuple[int, ...] | None = field(init=False)  # the shape of a row, where nothing but their number is free
+
+    def __post_init__(self) -> None:
+        free = [axis for axis, size in enumerate(self.shape or ()) if size < 0]
+        object.__setattr__(self, "row", self.shape[1:] if self.shape and free == [0] else None)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.datatype.name} {list(self.shape or ())})"
@@ -49,6 +54,8 @@ class TensorSpec:
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Raises BadRequest unless the model can take an array of this shape."""
+        if shape[1:] == self.row and shape and shape[0] >= 0:
+            return  # as for most models
         if not (_is_possible(shape) if self.shape is None else _matches(shape, self.shape)):
             raise BadRequest(f"the input {self} got the shape {list(shape)}; -1 stands for any size")
 
@@ -57,7 +64,7 @@ class TensorSpec:
         takes columns of one value each, a list of values becomes a column (or the other way round). A list without
         elements is a batch of none.
         """
-        if self.shape is None:
+        if self.shape is None or (array.shape[1:] == self.row and array.ndim and array.size):
             return array
         if not array.size and array.ndim:
             return array.reshape(array.shape + tuple(max(size, 0) for size in self.shape[array.ndim :]))
@@ -75,12 +82,7 @@ class TensorSpec:
 def _matches(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     if len(shape) != len(wanted):
         return False
-    if wanted[1:] == shape[1:] and wanted[0] < 0 <= shape[0]:  # most models: only the rows are free
-        return True
-    for size, limit in zip(shape, wanted, strict=True):  # noqa: SIM110 - all(…) takes twice the time
-        if size < 0 or (size != limit and limit >= 0):
-            return False
-    return True
+    return all(size >= 0 and limit in (size, -1) for size, limit in zip(shape, wanted, strict=True))
 
 
 def _is_possible(shape: Sequence[int]) -> bool:
@@ -148,6 +150,14 @@ class Signature:
         if len(set(names)) < len(names):
             raise BadRequest("an output is asked for twice")
         return tuple(map(self._output, names))
+
+    def names(self, outputs: tuple[TensorSpec, ...]) -> tuple[str, ...]:
+        """The names of `outputs`; the same object for the same outputs, where they are all tensors there are."""
+        return self._names if outputs is self.outputs else tuple([spec.name for spec in outputs])
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self.outputs_by_name)
 
     def _output(self, name: str) -> TensorSpec:
         if spec := self.outputs_by_name.get(name):

@@ -18,8 +18,6 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from modelserver.errors import BadRequest, Unsupported
 from modelserver.http.message import Response
 from modelserver.protocols.binary import raw_of, tensor_of, texts_of
@@ -86,27 +84,28 @@ def _inference(model: Model, binary: Buffer, body: dict[str, Any]) -> Inference[
     """What the JSON object `body` asks for, whose tensors may be in `binary`."""
     signature = model.signature
     request_id = body.get("id")
-    if not isinstance(request_id, str | None):
+    if request_id is not None and not isinstance(request_id, str):
         raise BadRequest("'id' must be a string")
     feed = _feed(signature, _named(body.get("inputs"), "inputs"), binary)
     all_binary = _flag(body, "binary_data_output", default=False)
     outputs = body.get("outputs")
-    asked = [] if outputs is None else _named(outputs, "outputs")
+    if outputs is None or outputs == []:
+        wanted = signature.wanted(())
+        return _answered(model, feed, request_id, wanted, [all_binary] * len(wanted))
+    asked = _named(outputs, "outputs")
     wanted = signature.wanted([output["name"] for output in asked])
-    forms = [_is_binary(output, all_binary) for output in asked] or [all_binary] * len(wanted)
-    return _answered(model, feed, request_id, wanted, forms)
+    return _answered(model, feed, request_id, wanted, [_is_binary(output, all_binary) for output in asked])
 
 
 def _answered(
     model: Model,
     feed: dict[str, Array],
     request_id: str | None,
-    wanted: Sequence[TensorSpec],
+    wanted: tuple[TensorSpec, ...],
     forms: Sequence[bool],
 ) -> Inference[Response]:
     """The inference of the outputs `wanted`, those as bytes whose form is true."""
-    names = tuple([spec.name for spec in wanted])
-    return Inference(feed, names, partial(_answer, model, request_id, wanted, forms))
+    return Inference(feed, model.signature.names(wanted), partial(_answer, model, request_id, wanted, forms))
 
 
 def _named(found: object, member: str) -> list[dict[str, Any]]:
@@ -138,11 +137,13 @@ def _feed(signature: Signature, tensors: list[dict[str, Any]], binary: Buffer) -
 
 def _binary_size(spec: TensorSpec, tensor: dict[str, Any], left: int) -> int:
     """How many of the bytes that are `left` behind the JSON part are this tensor; 0 for one with 'data'."""
-    parameters = _parameters(tensor)
+    parameters, has_data = _parameters(tensor), tensor.get("data") is not None
+    if has_data and not parameters:
+        return 0
     if "shared_memory_region" in parameters:
         raise Unsupported(f"the input '{spec.name}' cannot come in shared memory; send its data")
     size = parameters.get("binary_data_size")
-    if (size is None) == (tensor.get("data") is None):
+    if (size is not None) == has_data:
         raise BadRequest(f"the input '{spec.name}' must have either 'data' or the parameter 'binary_data_size'")
     if size is None:
         return 0
@@ -168,9 +169,11 @@ def _array(spec: TensorSpec, tensor: dict[str, Any], raw: Buffer) -> Array:
 
 
 def _shape(spec: TensorSpec, shape: object) -> tuple[int, ...]:
-    if not isinstance(shape, list) or not {*map(type, shape)} <= {int} or (shape and min(shape) < 0):
-        raise BadRequest(f"the 'shape' of the input '{spec.name}' must be a list of sizes, none below 0")
-    return tuple(shape)
+    sizes = tuple(shape) if isinstance(shape, list) else (-1,)
+    for size in sizes:
+        if type(size) is not int or size < 0:
+            raise BadRequest(f"the 'shape' of the input '{spec.name}' must be a list of sizes, none below 0")
+    return sizes
 
 
 def _is_binary(output: dict[str, Any], default: bool) -> bool:
@@ -241,7 +244,7 @@ def _answer(
     if request_id is not None:
         answer["id"] = request_id
     if True not in forms:
-        answer["outputs"] = [_json_output(spec, value) for spec, value in zip(specs, values, strict=True)]
+        answer["outputs"] = list(map(_json_output, specs, values))
         return Response(200, dumps(answer))
     tail: list[bytes | memoryview] = []
     answer["outputs"] = [
@@ -253,13 +256,7 @@ def _answer(
 
 
 def _json_output(spec: TensorSpec, value: Array) -> dict[str, object]:
-    flat = np.ascontiguousarray(value).reshape(-1)
-    return {
-        "name": spec.name,
-        "datatype": spec.datatype.name,
-        "shape": list(value.shape),
-        "data": flat.tolist() if spec.datatype.is_text else flat,
-    }
+    return {"name": spec.name, "datatype": spec.datatype.name, "shape": value.shape, "data": value.ravel()}
 
 
 def _binary_output(spec: TensorSpec, value: Array, tail: list[bytes | memoryview]) -> dict[str, object]:
@@ -268,6 +265,6 @@ def _binary_output(spec: TensorSpec, value: Array, tail: list[bytes | memoryview
     return {
         "name": spec.name,
         "datatype": spec.datatype.name,
-        "shape": list(value.shape),
+        "shape": value.shape,
         "parameters": {"binary_data_size": len(raw)},
     }

