@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from modelserver.scheduling.batch import Batch, Job, Result, Values
     from modelserver.scheduling.probe import Findings
 
-# Handing a run to a thread and its result back costs 50 to 100 µs, most of it waiting for the processor.
+# Handing a run to a thread and its result back costs 50 to 100 µs, most of it waiting for the processor. With one
+# processor for all, nothing else would get done meanwhile, so more runs are worth it to stay in the loop's thread.
 SHORT_S = 150e-6
+SHORT_ON_ONE_CPU_S = 500e-6
 
 
 class Scheduler:
@@ -40,6 +42,7 @@ class Scheduler:
     def __init__(self, workers: int, metrics: Metrics, limit_s: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._workers = Workers(workers, self._loop)
+        self._short_s = SHORT_S if workers > 1 else SHORT_ON_ONE_CPU_S
         self._metrics = metrics
         self._limit_s = limit_s
         self._lanes: dict[Model, Lane] = {}
@@ -124,7 +127,7 @@ class Scheduler:
         if not lane.jobs:
             return True
         batch = lane.batch(len(lane.jobs))
-        if lane.seconds(batch) <= SHORT_S:
+        if lane.seconds(batch) <= self._short_s:
             lane.take(batch)
             batch.run()
             self._finished(lane, batch)
