@@ -115,7 +115,8 @@ def head(response: Response, request_id: str, date: str, *, close: bool) -> byte
     """Status line and headers of `response`, up to and with the empty line."""
     beginning = _beginning(response.status, response.content_type, date, close)
     more = "".join([f"{name}: {value}\r\n" for name, value in response.headers]) if response.headers else ""
-    return f"{beginning}{request_id}\r\n{more}Content-Length: {len(response)}\r\n\r\n".encode("latin-1")
+    length = len(response) if response.tail else len(response.body)
+    return f"{beginning}{request_id}\r\n{more}Content-Length: {length}\r\n\r\n".encode("latin-1")
 
 
 @lru_cache(maxsize=64)

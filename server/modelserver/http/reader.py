@@ -148,7 +148,7 @@ class Reader:
         if self._fed > self._limits.head_bytes:
             self._check_head(len(self._url) + sum(len(name) + len(value) + 4 for name, value in headers.items()))
         if (length := headers.get(b"content-length")) is not None:
-            self._prepare_body(int(length))
+            self._expect_body(int(length))
         version = self._parser.get_http_version()
         if version == "1.1":
             if b"host" not in headers:
@@ -169,12 +169,12 @@ class Reader:
             return
         if not self._body:
             self._body = body
-            self._check_body(len(body))
-            return
-        if isinstance(self._body, bytes):
-            self._body = bytearray(self._body)
-        self._body += body
-        self._check_body(len(self._body))
+        else:
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += body
+        if len(self._body) > self._limits.body_bytes:
+            raise self._too_large()
 
     def on_message_complete(self) -> None:
         """A request is complete."""
@@ -200,8 +200,9 @@ class Reader:
         self._filled += len(name) + len(value) + 4
         self._check_head(self._filled)
 
-    def _prepare_body(self, length: int) -> None:
-        self._check_body(length)
+    def _expect_body(self, length: int) -> None:
+        if length > self._limits.body_bytes:
+            raise self._too_large()
         if length >= LARGE:
             # Not a bytearray, which would fill the memory with zeros before anything has arrived.
             self._large, self._filled = np.empty(length, np.uint8).data, 0
@@ -225,6 +226,5 @@ class Reader:
         if size > self._limits.head_bytes:
             raise Refused(431, f"the request's head is larger than {self._limits.head_bytes} bytes")
 
-    def _check_body(self, size: int) -> None:
-        if size > self._limits.body_bytes:
-            raise Refused(413, f"the body is larger than the {self._limits.body_bytes} bytes allowed")
+    def _too_large(self) -> Refused:
+        return Refused(413, f"the body is larger than the {self._limits.body_bytes} bytes allowed")

@@ -62,16 +62,17 @@ class TensorSpec:
     def fitted(self, array: Array) -> Array:
         """`array` with the axes that people leave out: a single row becomes a batch of one, and for a model that
         takes columns of one value each, a list of values becomes a column (or the other way round). A list without
-        elements is a batch of none.
+        elements is a batch of none. Raises BadRequest unless the model can take what comes of it.
         """
         if self.shape is None or (array.shape[1:] == self.row and array.ndim and array.size):
             return array
         if not array.size and array.ndim:
-            return array.reshape(array.shape + tuple(max(size, 0) for size in self.shape[array.ndim :]))
+            array = array.reshape(array.shape + tuple(max(size, 0) for size in self.shape[array.ndim :]))
         while array.ndim < len(self.shape):
             array = array[..., np.newaxis] if self.shape[-1] == 1 and array.ndim else array[np.newaxis]
         if array.ndim == len(self.shape) + 1 and array.shape[-1] == 1:
             array = array[..., 0]
+        self.check_shape(array.shape)
         return array
 
     def refused(self, error: BadRequest) -> BadRequest:

@@ -113,11 +113,10 @@ def _is_named(data: object) -> bool:
 
 def _array(spec: TensorSpec, data: object) -> Array:
     try:
-        array = spec.fitted(array_of(data, spec.datatype))
+        array = array_of(data, spec.datatype)
     except BadRequest as error:
         raise spec.refused(error) from None
-    spec.check_shape(array.shape)
-    return array
+    return spec.fitted(array)
 
 
 def _columns(signature: Signature, data: Any) -> dict[str, Any]:

@@ -25,11 +25,15 @@ def spec(*shape: int, datatype: str = "FP32") -> TensorSpec:
         ((0,), (-1, 4), (0, 4)),  # a batch of none
         ((0,), (-1, 3, -1), (0, 3, 0)),
         ((2, 0), (-1, -1), (2, 0)),
-        ((2, 3), (-1,), (2, 3)),  # too much: left as it is, for check to refuse
     ],
 )
 def test_missing_axes_are_added(sent: tuple[int, ...], model: tuple[int, ...], fitted: tuple[int, ...]) -> None:
     assert spec(*model).fitted(np.zeros(sent)).shape == fitted
+
+
+def test_too_many_axes_are_refused() -> None:
+    with pytest.raises(BadRequest, match=r"got the shape \[2, 3\]"):
+        spec(-1).fitted(np.zeros((2, 3)))
 
 
 def test_a_model_that_leaves_its_rank_open_gets_what_was_sent() -> None:
