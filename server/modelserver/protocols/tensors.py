@@ -58,7 +58,8 @@ def array_of(data: object, datatype: Datatype) -> Array:
     if isinstance(data, np.ndarray):
         return bulk.cast(data, datatype)
     values, shape = _flattened(data)
-    return _array(values, datatype).reshape(shape)
+    array = _array(values, datatype)
+    return array if len(shape) == 1 else array.reshape(shape)
 
 
 def reshaped(array: Array, shape: tuple[int, ...]) -> Array:
@@ -69,13 +70,13 @@ def reshaped(array: Array, shape: tuple[int, ...]) -> Array:
     """
     if array.shape == shape:
         return array
-    is_flat = array.ndim <= 1 or (not array.size and array.shape == shape[: array.ndim])
-    if array.size != math.prod(shape) or not is_flat:
-        raise BadRequest(f"the data has the shape {list(array.shape)}, but {list(shape)} was declared")
-    try:
-        return array.reshape(shape)
-    except (ValueError, OverflowError):  # no elements, but other sizes beyond any address
-        raise BadRequest(f"no tensor can have the shape {list(shape)}") from None
+    if array.ndim <= 1 or (not array.size and array.shape == shape[: array.ndim]):
+        try:
+            return array.reshape(shape)
+        except (ValueError, OverflowError):
+            if array.size == math.prod(shape):  # no elements, but other sizes beyond any address
+                raise BadRequest(f"no tensor can have the shape {list(shape)}") from None
+    raise BadRequest(f"the data has the shape {list(array.shape)}, but {list(shape)} was declared")
 
 
 def dumps(value: object) -> bytes:
