@@ -87,8 +87,8 @@ class Call(Deferred[Answer], Generic[Asked, Answer]):
     __slots__ = (
         "_asked",
         "_dialect",
+        "_received",
         "_service",
-        "_size",
         "_started",
         "alone",
         "feed",
@@ -110,13 +110,13 @@ class Call(Deferred[Answer], Generic[Asked, Answer]):
     def __init__(
         self, service: InferenceService, dialect: Dialect[Asked, Answer], asked: Asked, size: int
     ) -> None:
-        self._callback = self._answer = None
+        self._callback = self._answer = None  # as a Deferred does, which need not be called for that
         self.model: Model | None = None
         self.inference: Inference[Answer] | None = None
         self._service = service
         self._dialect = dialect
         self._asked = asked
-        self._size = size
+        self._received = size
         self._started = time.perf_counter()
 
     def done(self, result: Result, batch: Batch | None, /) -> None:
@@ -151,7 +151,7 @@ class Call(Deferred[Answer], Generic[Asked, Answer]):
     def _send(self, answer: Answer, status: int, result: Result, batch: Batch | None) -> Finished | None:
         seconds = time.perf_counter() - self._started
         meter = self._service.metrics.endpoint(self.model, self._dialect.NAME)
-        meter.answered(status, seconds, self._size, len(answer))
+        meter.answered(status, seconds, self._received, len(answer))
         self.resolve(answer)
         if not self._service.observers:
             return None

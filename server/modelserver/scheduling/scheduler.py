@@ -108,6 +108,9 @@ class Scheduler:
     def _turn(self) -> None:
         """One run for each lane that has jobs, as far as there are idle workers for those that are not short."""
         self._turn_planned = False
+        self._serve_lanes()
+
+    def _serve_lanes(self) -> None:
         lanes, self._busy = self._busy, deque()
         unserved = []
         for lane in lanes:
@@ -127,7 +130,7 @@ class Scheduler:
         if not lane.jobs:
             return True
         batch = lane.batch(len(lane.jobs))
-        if lane.seconds(batch) <= self._short_s:
+        if lane.seconds(batch) <= (self._short_s if self._workers.idle else SHORT_S):
             lane.take(batch)
             batch.run()
             self._finished(lane, batch)
@@ -150,9 +153,9 @@ class Scheduler:
             lane.jobs.popleft().done(late, None)
 
     def _finished_by_worker(self, lane: Lane, batch: Batch) -> None:
+        """The worker goes on with what waits, and meanwhile the answers of this run are written."""
+        self._serve_lanes()
         self._finished(lane, batch)
-        if self._busy:
-            self._plan_turn()
 
     def _finished(self, lane: Lane, batch: Batch) -> None:
         """Gives each job its result. Where a shared run failed, each runs again alone: it was the fault of one."""
