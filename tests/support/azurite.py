@@ -31,7 +31,7 @@ class Azurite:
     """A running storage account called `demo`."""
 
     port: int
-    certificate: Path | None = None
+    is_encrypted: bool = False
 
     def create_container(self, name: str, *, is_public: bool = False) -> None:
         """Makes an empty container; anybody may read a public one."""
@@ -59,39 +59,29 @@ class Azurite:
 
     @cached_property
     def _service(self) -> BlobServiceClient:
-        # The certificate names the host that the fetcher uses, not this address.
-        url = f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}/{ACCOUNT}"
+        # The certificate names the host that clients use, not this address.
+        url = f"{'https' if self.is_encrypted else 'http'}://127.0.0.1:{self.port}/{ACCOUNT}"
         return BlobServiceClient(url, credential=KEY, connection_verify=False)
 
 
 @contextmanager
-def running(folder: Path, *, tls: bool = False) -> Iterator[Azurite]:
+def running(folder: Path, certificate: Path | None = None, key: Path | None = None) -> Iterator[Azurite]:
     """An Azurite that keeps its blobs in `folder`, ended when the block ends.
 
-    With `tls` it speaks https, as demo.blob.test, and takes tokens of Microsoft Entra ID, even unsigned ones.
+    With a certificate it speaks https, and takes tokens of Microsoft Entra ID, even unsigned ones.
     """
     port = free_port()
-    certificate = _certificate(folder) if tls else None
     command = ["node", str(storage.program()), "--blobPort", str(port), "--location", str(folder)]
     flags = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
     if certificate:
-        flags += ["--cert", str(certificate), "--key", str(certificate.with_suffix(".key")), "--oauth", "basic"]
+        flags += ["--cert", str(certificate), "--key", str(key), "--oauth", "basic"]
     environment = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"}
     with subprocess.Popen([*command, *flags], env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             wait_until(lambda: _answers(port), seconds=60)
-            yield Azurite(port, certificate)
+            yield Azurite(port, is_encrypted=certificate is not None)
         finally:
             process.kill()  # a polite end would wait for every connection
-
-
-def _certificate(folder: Path) -> Path:
-    path = folder / "storage.crt"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    extensions = [f"subjectAltName=DNS:{ACCOUNT}.blob.test", "basicConstraints=critical,CA:FALSE"]
-    command += ["-subj", "/CN=storage", "-days", "1", *(flag for each in extensions for flag in ("-addext", each))]
-    subprocess.run([*command, "-keyout", path.with_suffix(".key"), "-out", path], check=True, capture_output=True)
-    return path
 
 
 def _answers(port: int) -> bool:

@@ -41,11 +41,10 @@ class Ended:
 
 
 @dataclass
-class Fetcher:
-    """Runs `python -m modelserver.fetch` against Azurite, through the proxy."""
+class Program:
+    """Runs `python -m modelserver.fetch` with these variables beside the test's own."""
 
     folder: Path
-    proxy: Proxy
     environment: dict[str, str] = field(default_factory=dict)
     wrapper: tuple[str, ...] = ()
 
@@ -65,11 +64,14 @@ class Fetcher:
     def key(self) -> str:
         return self.credentials(accountKey=KEY)
 
+    def variables(self) -> dict[str, str]:
+        """Those that the program gets."""
+        return self.environment
+
     def start(self, uri: str, *options: str) -> subprocess.Popen[str]:
         command = [*self.wrapper, sys.executable, "-m", "modelserver.fetch", "--uri", uri, "--to", str(self.to)]
         command += [f"--termination-log={self.folder / 'termination-log'}", *options]
-        proxied = {"http_proxy": self.proxy.url, "https_proxy": self.proxy.url}
-        environment = {**os.environ, "PYTHONPATH": str(SERVER), **proxied, **self.environment}
+        environment = {**os.environ, "PYTHONPATH": str(SERVER), **self.variables()}
         return subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -87,6 +89,17 @@ class Fetcher:
         return {str(file.relative_to(self.to)): file.read_bytes() for file in found}
 
 
+@dataclass(kw_only=True)
+class Fetcher(Program):
+    """The program, which reaches nothing but Azurite, through the proxy."""
+
+    proxy: Proxy
+
+    def variables(self) -> dict[str, str]:
+        """Those that the program gets."""
+        return {"http_proxy": self.proxy.url, "https_proxy": self.proxy.url, **self.environment}
+
+
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     with running(tmp_path_factory.mktemp("azurite")) as storage:
@@ -98,5 +111,5 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 @pytest.fixture
 def fetcher(tmp_path: Path, azurite: Azurite) -> Iterator[Fetcher]:
     proxy = Proxy(("127.0.0.1", azurite.port))
-    yield Fetcher(tmp_path, proxy)
+    yield Fetcher(tmp_path, proxy=proxy)
     proxy.close()

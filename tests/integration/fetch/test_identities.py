@@ -1,4 +1,4 @@
-"""Workload identity and service principals, over https with tokens of their own."""
+"""Workload identity and service principals, over https under Azure's own names."""
 
 from __future__ import annotations
 
@@ -6,45 +6,44 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.fetch.conftest import Fetcher
-from tests.support.azurite import running
-from tests.support.entra import CLIENT, TENANT, Entra
-from tests.support.proxy import Proxy
+from tests.integration.fetch.conftest import Program
+from tests.support.azure import cloud
+from tests.support.azure.tokens import CLIENT, LOGIN, TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-URI = "https://demo.blob.test:10000/models/claims/"
+    from tests.support.azure.asked import Asked
+    from tests.support.azure.cloud import Cloud
+
+URI = "https://demo.blob.core.windows.net/models/claims/"
 SECRET = "planted-secret"
 
 
-@pytest.fixture
-def entra() -> Iterator[Entra]:
-    entra = Entra(accepts=SECRET)
-    yield entra
-    entra.close()
-
-
 @pytest.fixture(scope="module")
-def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
-    with running(tmp_path_factory.mktemp("azurite"), tls=True) as storage:
-        storage.create_container("models")
-        storage.put("models", "claims/model.onnx", b"content")
-        assert storage.certificate
-        yield storage.port, storage.certificate
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with cloud.running(tmp_path_factory.mktemp("azure")) as azure:
+        azure.control.entra.accepts = {SECRET}
+        azure.storage.create_container("models")
+        azure.storage.put("models", "claims/model.onnx", b"content")
+        yield azure
 
 
 @pytest.fixture
-def fetcher(tmp_path: Path, upstream: tuple[int, Path], entra: Entra) -> Iterator[Fetcher]:
-    port, certificate = upstream
-    proxy = Proxy(("127.0.0.1", port))
-    environment = {"AZURE_AUTHORITY_HOST": entra.url, "no_proxy": "127.0.0.1", "SSL_CERT_FILE": str(certificate)}
-    yield Fetcher(tmp_path, proxy, environment)
-    proxy.close()
+def fetcher(tmp_path: Path, azure: Cloud) -> Program:
+    azure.control.asked.clear()
+    return Program(tmp_path, dict(azure.environment))
 
 
-def in_a_pod_with_workload_identity(fetcher: Fetcher, token: str) -> None:
+def asked_for_a_token(azure: Cloud) -> Asked:
+    """The only request, to the authority."""
+    (asked,) = azure.control.asked
+    assert (asked.method, asked.host, asked.path) == ("POST", LOGIN, f"/{TENANT}/oauth2/v2.0/token")
+    return asked
+
+
+def in_a_pod_with_workload_identity(fetcher: Program, token: str) -> None:
     token_file = fetcher.folder / "token"
     token_file.write_text(token)
     fetcher.environment |= {
@@ -54,27 +53,28 @@ def in_a_pod_with_workload_identity(fetcher: Fetcher, token: str) -> None:
     }
 
 
-def test_workload_identity_opens_a_folder(fetcher: Fetcher, entra: Entra) -> None:
+def test_workload_identity_opens_a_folder(fetcher: Program, azure: Cloud) -> None:
     in_a_pod_with_workload_identity(fetcher, SECRET)
     assert fetcher(URI).code == 0
     assert fetcher.files() == {"model.onnx": b"content"}
-    assert (entra.forms[0]["client_id"], entra.forms[0]["scope"]) == (CLIENT, "https://storage.azure.com/.default")
+    form = asked_for_a_token(azure).form
+    assert (form["client_id"], form["scope"]) == (CLIENT, "https://storage.azure.com/.default")
 
 
-def test_a_service_principal_opens_a_folder(fetcher: Fetcher, entra: Entra) -> None:
+def test_a_service_principal_opens_a_folder(fetcher: Program, azure: Cloud) -> None:
     secret = fetcher.credentials(tenantId=TENANT, clientId=CLIENT, clientSecret=SECRET)
     assert fetcher(URI, secret).code == 0
-    assert entra.forms[0]["client_secret"] == SECRET
+    assert asked_for_a_token(azure).form["client_secret"] == SECRET
 
 
-def test_a_service_principal_with_a_wrong_secret_is_an_invalid_credential(fetcher: Fetcher) -> None:
+def test_a_service_principal_with_a_wrong_secret_is_an_invalid_credential(fetcher: Program) -> None:
     ended = fetcher(URI, fetcher.credentials(tenantId=TENANT, clientId=CLIENT, clientSecret="wrong-" + SECRET))
     assert (ended.code, ended.reason) == (4, "CredentialsInvalid")
     assert "does not accept a service principal (it answered 401)" in ended.message
     assert SECRET not in ended.printed
 
 
-def test_a_certificate_that_nobody_trusts_is_named(fetcher: Fetcher) -> None:
+def test_a_certificate_that_nobody_trusts_is_named(fetcher: Program) -> None:
     del fetcher.environment["SSL_CERT_FILE"]
     ended = fetcher(URI)
     assert ended.reason == "StorageUnreachable"

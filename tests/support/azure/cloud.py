@@ -1,0 +1,145 @@
+"""All of it together: a control plane, a storage account, the proxy before them, and how a process finds it."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import trustme
+
+from tests.support import azurite
+from tests.support.azure.asked import Answer, Asked, Fault, error
+from tests.support.azure.registries import DISCOVERY, REGION, Registry
+from tests.support.azure.tokens import LOGIN, Entra, audience
+from tests.support.azure.tunnel import Tunnel
+from tests.support.azure.workspaces import ARM, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.azurite import Azurite
+
+AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
+STORAGE = "*.blob.core.windows.net"
+
+
+@dataclass
+class ControlPlane:
+    """What answers for all of Azure but storage, and a log of what it was asked."""
+
+    entra: Entra = field(default_factory=Entra)
+    workspaces: list[Workspace] = field(default_factory=list)
+    registries: list[Registry] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+
+    def answer(self, asked: Asked) -> Answer:
+        """What the service named by the host answers, or the first fault that meets the request."""
+        self.asked.append(asked)
+        if fault := next((fault for fault in self.faults if fault.meets(asked)), None):
+            time.sleep(fault.delay_s)
+            if fault.answer:
+                return fault.answer
+        if asked.host == LOGIN:
+            return self.entra.answer(asked)
+        if audience(asked.headers.get("authorization", "")).rstrip("/") not in AUDIENCES:
+            return error(
+                401, "InvalidAuthenticationToken", "The access token is missing, expired or for another service."
+            )
+        if asked.host == DISCOVERY:
+            return self._discovered(asked)
+        return self._resource(asked)
+
+    def _discovered(self, asked: Asked) -> Answer:
+        name = asked.path.split("/")[-2]
+        found = next((registry for registry in self.registries if registry.name == name), None)
+        return found.discovered() if found else error(404, "RegistryNotFound", f"there is no registry {name}")
+
+    def _resource(self, asked: Asked) -> Answer:
+        """Names of groups, providers and workspaces mean the same in any case of letters."""
+        path = unquote(asked.path)
+        places = (
+            [(workspace.id, workspace) for workspace in self.workspaces]
+            if asked.host == ARM
+            else [(registry.path, registry) for registry in self.registries]
+        )
+        for prefix, place in places:
+            if path.lower().startswith(f"{prefix.lower()}/"):
+                return place.answer(asked, path[len(prefix) :])
+        return error(404, "ResourceGroupNotFound", "Resource group could not be found.")
+
+
+@dataclass
+class Cloud:
+    """A running Azure. `environment` are the variables with which a process finds it, and nothing else."""
+
+    control: ControlPlane
+    storage: Azurite
+    tunnel: Tunnel
+    environment: dict[str, str]
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Cloud]:
+    """An Azure without workspaces, which ends with the block."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert(ARM, LOGIN, "*.api.azureml.ms", "*.experiments.azureml.net", STORAGE)
+    trusted, chain, key = folder / "ca.pem", folder / "azure.pem", folder / "azure.key"
+    authority.cert_pem.write_to_path(str(trusted))
+    chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    certificate.private_key_pem.write_to_path(str(key))
+    control = ControlPlane()
+    with azurite.running(folder, certificate=chain, key=key) as storage, _served(control, certificate) as port:
+        tunnel = Tunnel({STORAGE: storage.port, **dict.fromkeys((ARM, LOGIN, DISCOVERY, REGION), port)})
+        yield Cloud(control, storage, tunnel, _environment(tunnel, trusted))
+        tunnel.close()
+
+
+def _environment(tunnel: Tunnel, trusted: Path) -> dict[str, str]:
+    """Synchronous clients read one variable for certificates, asynchronous ones and Rust's the other."""
+    proxied = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), tunnel.url)
+    local = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+    return {**proxied, **local, "REQUESTS_CA_BUNDLE": str(trusted), "SSL_CERT_FILE": str(trusted)}
+
+
+@contextmanager
+def _served(control: ControlPlane, certificate: trustme.LeafCert) -> Iterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"control": control}))
+    server.daemon_threads = True
+    # The handshake happens in the thread of the connection, so that no client can hold up the others.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    control: ControlPlane
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        asked = Asked(self.command, headers["host"].partition(":")[0], self.path, headers, body)
+        answer = self.control.answer(asked)
+        self.send_response_only(answer.status)
+        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.payload)))
+        self.end_headers()
+        self.wfile.write(answer.payload)
+
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815
+
+    def log_message(self, *arguments: object) -> None:
+        pass

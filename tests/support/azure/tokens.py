@@ -1,0 +1,72 @@
+"""Microsoft Entra ID: tokens for service principals and for the service accounts that are federated with one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from dataclasses import dataclass, field
+
+from tests.support.azure.asked import Answer, Asked
+
+LOGIN = "login.microsoftonline.com"
+TENANT = "11111111-1111-1111-1111-111111111111"
+CLIENT = "22222222-2222-2222-2222-222222222222"
+
+
+@dataclass
+class Entra:
+    """An authority that gives tokens to who presents one of the secrets, or one of the federated tokens."""
+
+    accepts: set[str] = field(default_factory=set)
+    lifetime_s: int = 3600
+
+    def answer(self, asked: Asked) -> Answer:
+        """Where tokens are given, or a token for the scope that was asked for."""
+        if asked.method == "GET":
+            return Answer(200, _configuration(asked.path.split("/")[1]))
+        form = asked.form
+        if not {form.get("client_secret"), form.get("client_assertion")} & self.accepts:
+            said = "AADSTS7000215: Invalid client secret provided."
+            return Answer(401, {"error": "invalid_client", "error_description": said, "error_codes": [7000215]})
+        token = _token(form["scope"].removesuffix("/.default"), form["client_id"], self.lifetime_s)
+        lifetimes = {"expires_in": self.lifetime_s, "ext_expires_in": self.lifetime_s}
+        return Answer(200, {"token_type": "Bearer", "access_token": token, **lifetimes})
+
+
+def audience(authorization: str) -> str:
+    """What the token in the header is for; nothing where it has expired or is none."""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(authorization.split(".")[1] + "=="))
+    except (IndexError, ValueError):
+        return ""
+    return str(claims["aud"]) if claims["exp"] > time.time() else ""
+
+
+def _configuration(tenant: str) -> dict[str, object]:
+    """What MSAL looks at before it asks for its first token, and (the metadata) when it did not get one."""
+    return {
+        "metadata": [{"preferred_network": LOGIN, "preferred_cache": LOGIN, "aliases": [LOGIN]}],
+        "issuer": f"https://{LOGIN}/{tenant}/v2.0",
+        "authorization_endpoint": f"https://{LOGIN}/{tenant}/oauth2/v2.0/authorize",
+        "token_endpoint": f"https://{LOGIN}/{tenant}/oauth2/v2.0/token",
+    }
+
+
+def _token(aud: str, client: str, lifetime_s: int) -> str:
+    """What Azurite takes as well: it looks at times, issuer and audience, and at no signature."""
+    now = int(time.time())
+    claims = {
+        "aud": aud,
+        "appid": client,
+        "iss": f"https://sts.windows.net/{TENANT}/",
+        "iat": now - 10,
+        "nbf": now - 10,
+        "exp": now + lifetime_s,
+        "ver": "1.0",
+    }
+    return f"{_part({'alg': 'RS256', 'typ': 'JWT'})}.{_part(claims)}.c2lnbmF0dXJl"
+
+
+def _part(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
