@@ -34,6 +34,8 @@ Written by `make bench-serving` from what it measured (`python -m bench.serving 
 - Bodies: `score` is `{"data": …}`, `v1` `{"instances": …}`, `v2` and `binary` the Open Inference Protocol.
 - `modelserver-unbatched` is ours with every request in a run of its own.
 - gRPC is driven by a Python client that takes about as much CPU as a server: its ratios flatter the slower one.
+- Of several protocols, the worst counts for a target. Where the time of a request goes, and what would have to
+  change for the targets that are missed: [ADR 0016](adr/0016-the-hot-path-stays-in-python.md).
 """
 
 

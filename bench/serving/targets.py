@@ -12,6 +12,8 @@ from bench.serving.servers import OURS, UNBATCHED
 Question = Callable[[Comparison], float]
 
 MODEL_SERVERS = ("kserve", "mlserver", "triton")
+# All but FastAPI tuned by hand, which was not there when the targets were set.
+USUAL = ("fastapi", "flask", "azureml", *MODEL_SERVERS)
 JSON = ("score", "v2")
 
 
@@ -106,6 +108,7 @@ TARGETS = (
     Target("", f"{MEDIAN} ÷ FastAPI", "≤ 0.5", "", TINY.at(1).ratio("p50_ms", "fastapi")),
     Target("", CPU, "≤ 20", "14.4 to 16.5", TINY.value("cpu_ms", 1000)),
     Target("claim, JSON, pinned, 64", RATE, "≥ 2.8", "2.9", CLAIM.ratio("rate")),
+    Target("", f"{RATE} but fastapi-orjson", "≥ 2.8", "2.9", CLAIM.ratio("rate", *USUAL)),
     Target("", "÷ limit with 8 rows a run", "≥ 0.85", "0.89 to 0.91", CLAIM.share_of_limit(8)),
     Target("", f"{MEDIAN} less the limit's, ms", "≤ 0.2", "", CLAIM.at(1).added_ms()),
     Target("", "p99 ÷ best peer", "≤ 0.4", "0.37", CLAIM.ratio("p99_ms")),
@@ -113,6 +116,7 @@ TARGETS = (
     Target("claim, JSON, shared, 64", RATE, "≥ 3", "3.5", SHARED_CLAIM.ratio("rate")),
     Target("", "÷ limit at its best", "≥ 0.75", "0.77 to 0.82", SHARED_CLAIM.share_of_limit()),
     Target("text, JSON, pinned, 64", RATE, "≥ 3.3", "3.6", TEXT.ratio("rate")),
+    Target("", f"{RATE} but fastapi-orjson", "≥ 3.3", "3.6", TEXT.ratio("rate", *USUAL)),
     Target("", "÷ limit with 1 row a run", "≥ 0.62", "0.68", TEXT.share_of_limit(1)),
     Target("", "p99 ÷ best peer", "≤ 0.4", "", TEXT.ratio("p99_ms")),
     Target("", CPU, "≤ 60", "", TEXT.value("cpu_ms", 1000)),
