@@ -9,7 +9,6 @@ import http.client
 import socket
 import struct
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -64,15 +63,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_PUT = do_DELETE = do_POST = do_GET  # noqa: N815
 
-    def do_CONNECT(self) -> None:
-        """A tunnel for https; nothing in it can be seen or spoilt."""
-        self.send_response_only(200)
-        self.end_headers()
-        self.close_connection = True
-        with socket.create_connection(self.proxy.upstream) as upstream:
-            Thread(target=_copy, args=(upstream, self.connection), daemon=True).start()
-            _copy(self.connection, upstream)
-
     def log_message(self, *arguments: object) -> None:
         pass
 
@@ -107,13 +97,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _reset(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while piece := source.recv(PIECE):
-            target.sendall(piece)
-        target.shutdown(socket.SHUT_WR)
 
 
 def _is_over(limit: int | None, size: int) -> bool:
