@@ -13,7 +13,7 @@ from azure.storage.blob import ContainerClient
 
 from tests.support.azure import cloud
 from tests.support.azure.asked import Fault, error
-from tests.support.azure.registries import Registry
+from tests.support.azure.registries import REGION, Registry
 from tests.support.azure.tokens import CLIENT, TENANT
 from tests.support.azure.workspaces import Datastore, Environment, Model, Workspace
 
@@ -108,6 +108,18 @@ def test_a_registry_is_discovered_and_names_now_one_account_now_another(azure: C
     paths = {models.get("claims", "3").path for _ in range(4)}
     assert paths == {f"https://{name}.blob.core.windows.net/models/claims/3" for name in ("one", "other")}
     assert models.get("claims", label="latest").version == "3"
+
+
+def test_a_registry_signs_the_address_of_a_model(azure: Cloud) -> None:
+    registry = Registry("shared", ("demo",), azure.storage.sas, [Model("claims", "3", "models/claims/3")])
+    azure.control.registries[:] = [registry]
+    token = credential().get_token("https://management.azure.com/.default").token
+    url = f"https://{REGION}{registry.path}/datarefs/claims/versions/3"
+    asked = {"blobUri": "https://demo.blob.core.windows.net/models/claims/3"}
+    answer = httpx.post(url, json=asked, headers={"Authorization": f"Bearer {token}"}).json()
+    signed = answer["blobReferenceForConsumption"]["credential"]["sasUri"]
+    with ContainerClient.from_container_url(signed, api_version="2025-11-05") as container:
+        assert container.download_blob("claims/3/model.onnx").readall() == b"content"
 
 
 def test_a_wrong_secret_and_a_token_that_has_expired_are_refused(azure: Cloud, workspace: Workspace) -> None:

@@ -59,13 +59,10 @@ def error(status: int, code: str, message: str, **headers: str) -> Answer:
 
 @dataclass
 class Fault:
-    """For requests whose text matches `pattern`: waits `delay_s`, and then gives `answer` if there is one; so many
-    `times`.
-    """
+    """What is answered to requests whose text matches `pattern`, so many `times`."""
 
     pattern: str
-    answer: Answer | None = None
-    delay_s: float = 0.0
+    answer: Answer
     times: int = 1_000_000
 
     def meets(self, asked: Asked) -> bool:

@@ -12,22 +12,22 @@ PIECE = 64 * 1024
 
 
 class Tunnel:
-    """A running proxy. `routes` are ports by patterns of hosts; `connected` and `refused` are those asked for."""
+    """A running proxy. `routes` are ports by patterns of hosts; `refused` are those asked for in vain."""
 
-    def __init__(self, routes: dict[str, int], address: str = "127.0.0.1") -> None:
+    def __init__(self, routes: dict[str, int]) -> None:
         self.routes = routes
-        self.connected: list[str] = []
         self.refused: list[str] = []
         handler = type("Handler", (_Handler,), {"tunnel": self})
-        self._server = ThreadingHTTPServer((address, 0), handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        self.url = f"http://{address}:{self._server.server_port}"
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def port(self, host: str) -> int | None:
         """Where the host is, if anywhere."""
         port = next((port for pattern, port in self.routes.items() if fnmatch(host, pattern)), None)
-        (self.refused if port is None else self.connected).append(host)
+        if port is None:
+            self.refused.append(host)
         return port
 
     def close(self) -> None:
