@@ -3,8 +3,8 @@
 Requests that are there in the same turn of the event loop share a run, where the model is proved to allow it:
 nobody waits for a fuller batch, so a request that is alone loses nothing. A run that is likely to be short happens
 in the event loop's own thread, since handing it over would take longer; any other in a worker thread. While all
-workers are busy, requests pile up, and the next free worker takes its fair share of them in one run. Models take
-turns.
+workers are busy, requests pile up, and the next free worker takes its fair share of them in one run; only full
+runs are put in line for busy workers. Models take turns.
 """
 
 from __future__ import annotations
@@ -135,10 +135,10 @@ class Scheduler:
             batch.run()
             self._finished(lane, batch)
             return True
-        if not self._workers.idle:
-            return False
-        share = -(-len(lane.jobs) // self._workers.idle)
-        batch = lane.batch(share)
+        if idle := self._workers.idle:
+            batch = lane.batch(-(-len(lane.jobs) // idle))
+        elif not self._workers.room or batch.rows < lane.max_rows:
+            return False  # a batch that is full gains nothing by waiting here, any other may grow
         lane.take(batch)
         batch.interrupt_in(self._limit_s, self._loop)
         self._workers.give(batch.run, lambda: self._finished_by_worker(lane, batch))

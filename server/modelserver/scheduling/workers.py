@@ -13,18 +13,31 @@ if TYPE_CHECKING:
 
 
 class Workers:
-    """`idle` of them have nothing to do. All but the work itself is called in the event loop's thread."""
+    """Each may have one piece of work in hand and one that waits, so that it need not wait for the event loop
+    between the two. All but the work itself is called in the event loop's thread.
+    """
 
     def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.idle = count
+        self._count = count
+        self._given = 0
         self._loop = loop
         self._tasks: SimpleQueue[tuple[Callable[[], None], Callable[[], None]] | None] = SimpleQueue()
         for number in range(count):
             Thread(target=self._work, name=f"worker-{number}", daemon=True).start()
 
+    @property
+    def idle(self) -> int:
+        """How many have nothing to do."""
+        return max(0, self._count - self._given)
+
+    @property
+    def room(self) -> bool:
+        """Whether more may be given to them, now or for later."""
+        return self._given < 2 * self._count
+
     def give(self, work: Callable[[], None], then: Callable[[], None]) -> None:
-        """Has `work`, which may not raise, done by an idle worker, and then calls `then`."""
-        self.idle -= 1
+        """Has `work`, which may not raise, done by the next idle worker, and then calls `then`."""
+        self._given += 1
         self._tasks.put((work, then))
 
     def close(self) -> None:
@@ -40,5 +53,5 @@ class Workers:
         self._tasks.put(None)  # for the next thread
 
     def _done(self, then: Callable[[], None]) -> None:
-        self.idle += 1
+        self._given -= 1
         then()

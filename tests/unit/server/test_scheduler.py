@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     import onnx
 
+    from modelserver.observe.metrics import ModelMeter
+
 Feed = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
@@ -63,6 +65,13 @@ def row(*values: float) -> Feed:
 
 def turns(count: int) -> Feed:
     return {"turns": np.array([count], np.int64)}
+
+
+async def taken(meter: ModelMeter, jobs: int) -> None:
+    """Waits until so many jobs have left the queue."""
+    async with asyncio.timeout(5):
+        while meter.queue_seconds.count < jobs:
+            await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("max_rows", [None, 64], ids=["in the loop's thread", "in a worker"])
@@ -137,6 +146,34 @@ async def test_while_a_model_is_busy_requests_for_it_gather_and_others_are_serve
         await here.run(quick, row(1, 2))
         assert not long.done()
         await asyncio.gather(long, *waiting)
+
+
+async def test_only_full_runs_are_put_in_line_for_a_busy_worker(tmp_path: Path) -> None:
+    async with stage(tmp_path) as here:
+        model = here.add(onnx_models.slow(), max_rows=1)
+        meter = here.metrics.model("m", "1")
+        tasks = [here.run(model, turns(3000)) for _ in range(5)]
+        await taken(meter, 1 + 1)
+        assert meter.queue_seconds.count == 2
+        await asyncio.gather(*tasks)
+    async with stage(tmp_path) as here:
+        busy = here.add(onnx_models.slow(), "busy", max_rows=1)
+        model = here.add(onnx_models.double(["N", 2]), max_rows=4)
+        long = here.run(busy, turns(3000))
+        tasks = [here.run(model, row(1, 2)) for _ in range(4 + 3)]
+        await taken(here.metrics.model("m", "1"), 4)
+        assert not long.done()
+        await asyncio.gather(long, *tasks)
+        assert here.runs() == 2
+
+
+async def test_a_run_in_line_behind_one_that_hangs_is_given_up_with_it(tmp_path: Path) -> None:
+    async with stage(tmp_path, limit_s=0.1) as here:
+        model = here.add(onnx_models.slow(), max_rows=1)
+        tasks = [here.run(model, turns(1_000_000)) for _ in range(2)]
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            assert isinstance(result, Unavailable)
+        assert await here.run(model, turns(1))
 
 
 async def test_models_take_turns(tmp_path: Path) -> None:
