@@ -62,7 +62,8 @@ bench-serving: $(VENV) ## Measure the scoring server beside its peers; takes wrk
 
 .PHONY: lock
 lock: $(VENV) ## Pin the newest allowed dependencies, with hashes
-	for extra in operator server; do $(PIN) --extra $$extra pyproject.toml -o requirements/$$extra.txt || exit; done
+	$(PIN) --extra server pyproject.toml -o requirements/server.txt
+	$(PIN) --extra operator -c requirements/server.txt pyproject.toml -o requirements/operator.txt
 	$(PIN) --all-extras --group dev -c requirements/operator.txt -c requirements/server.txt \
 		pyproject.toml -o requirements/dev.txt
 

@@ -23,6 +23,7 @@ from typing import Any
 from modelfleet.core.api import parse
 from modelfleet.core.children import Defaults, children_of
 from modelfleet.core.observed import Observed
+from modelfleet.core.registered import Resolved
 from modelfleet.core.status import status_of
 from modelfleet.kube.auth import connect
 from modelfleet.kube.client import DEPLOYMENTS, MODEL_DEPLOYMENTS, KubeClient, Resource
@@ -105,7 +106,7 @@ async def write_plainly(client: KubeClient, owners: Iterable[dict[str, Any]], co
         owner = parse(body)
         for view in children_of(owner, Observed(), Defaults(IMAGE)):
             await client.apply(render(view, owner), field_manager="bench")
-        status = status_of(owner, Observed(), None, datetime.now(UTC))
+        status = status_of(Resolved(owner), Observed(), None, datetime.now(UTC))
         await client.replace_status({**body, "status": status})
 
     await side_by_side(write_one, owners, concurrency)

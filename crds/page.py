@@ -1,5 +1,6 @@
 """Writes the field tables of docs/api.md from the CRD; the text above the marker is written by hand."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,16 +39,49 @@ def schema_of(crd: Schema) -> Schema:
 
 
 def sections(path: str, parent: Schema) -> Iterator[str]:
-    """A table for an object, then one for each object in it."""
-    name = path.rpartition(".")[2].removesuffix("[]")
-    schema = fields_below(parent["properties"][name])
-    rows = "\n".join(row(alias, field, schema) for alias, field in schema["properties"].items())
+    """A table for an object, then one for each object in it; the same fields in two places have one table."""
+    found = dict(objects(path, parent["properties"][path]))
+    homes = homes_of(found)
+    for place, field in found.items():
+        if homes[fields_in(field)] == place:
+            yield section(place, field, homes)
+
+
+def objects(path: str, field: Schema) -> Iterator[tuple[str, Schema]]:
+    """An object and those in it, with their paths."""
+    yield path, field
+    for alias, child in fields_below(field)["properties"].items():
+        if has_table(alias, child):
+            yield from objects(path_below(path, alias, child), child)
+
+
+def homes_of(found: dict[str, Schema]) -> dict[str, str]:
+    """Where the table of the same fields is: as far up as they are found, and there at the first."""
+    homes: dict[str, str] = {}
+    for path in sorted(found, key=lambda path: path.count(".")):
+        homes.setdefault(fields_in(found[path]), path)
+    return homes
+
+
+def section(path: str, field: Schema, homes: dict[str, str]) -> str:
+    schema = fields_below(field)
+    rows = "\n".join(row(path, alias, child, schema, homes) for alias, child in schema["properties"].items())
     heading = "#" * min(2 + path.count("."), 4)
-    about = parent["properties"][name]["description"]
-    yield f"{heading} {path}\n\n{about}\n\n| Field | Type | Default | Meaning |\n|---|---|---|---|\n{rows}"
-    for alias, field in schema["properties"].items():
-        if alias not in AS_IN_A_POD and "properties" in fields_below(field):
-            yield from sections(f"{path}.{alias}{'[]' if field['type'] == 'array' else ''}", schema)
+    about = field["description"]
+    return f"{heading} {path}\n\n{about}\n\n| Field | Type | Default | Meaning |\n|---|---|---|---|\n{rows}"
+
+
+def has_table(alias: str, field: Schema) -> bool:
+    return alias not in AS_IN_A_POD and "properties" in fields_below(field)
+
+
+def path_below(path: str, alias: str, field: Schema) -> str:
+    return f"{path}.{alias}{'[]' if field['type'] == 'array' else ''}"
+
+
+def fields_in(field: Schema) -> str:
+    """What is the same for objects with the same fields."""
+    return json.dumps(fields_below(field)["properties"])
 
 
 def fields_below(schema: Schema) -> Schema:
@@ -55,10 +89,12 @@ def fields_below(schema: Schema) -> Schema:
     return items
 
 
-def row(alias: str, field: Schema, parent: Schema) -> str:
+def row(path: str, alias: str, field: Schema, parent: Schema, homes: dict[str, str]) -> str:
     description = field["description"].replace("|", "\\|")
     if alias in AS_IN_A_POD:
         description += f" [As in a pod.]({KUBERNETES}{AS_IN_A_POD[alias]})"
+    elif has_table(alias, field) and (home := homes[fields_in(field)]) != path_below(path, alias, field):
+        description += f" [The fields of {home}.](#{''.join(filter(str.isalnum, home)).lower()})"
     default = "**required**" if alias in parent.get("required", []) else default_of(field)
     return f"| `{alias}` | {type_of(field)} | {default} | {description} |"
 

@@ -19,6 +19,8 @@ from modelfleet.runtime.operate import operate
 from modelfleet.runtime.settings import Settings, SettingsError, read_settings
 
 LEASE = "modelfleet-operator"
+CHATTY = ("kopf.objects", "azure", "msal")
+"""Loggers with a line for every event of every object, or for every request."""
 
 
 def main() -> None:
@@ -29,7 +31,8 @@ def main() -> None:
         sys.exit(f"modelfleet: {error}")
     kopf.configure(log_format=kopf.LogFormat.JSON)
     logging.getLogger().setLevel(settings.log_level)
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line for every event of every object
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         asyncio.run(_run(settings))
     except LeaseLost as error:

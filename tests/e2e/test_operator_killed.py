@@ -44,5 +44,5 @@ async def test_ten_kills_during_updates_lose_no_request(kubectl: Kubectl) -> Non
             await asyncio.to_thread(kill_one, system, dice)
         await asyncio.to_thread(serve, kubectl, "2", 2)
     assert crowd.failures == 0, list(map(str, crowd.outcomes))
-    assert status_of(kubectl)["model"]["version"] == "2"
+    assert status_of(kubectl)["models"][0]["version"] == "2"
     assert audit.written_without_the_lead() == []

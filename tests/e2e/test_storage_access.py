@@ -41,7 +41,7 @@ def test_wrong_credentials_are_named_and_right_ones_picked_up(kubectl: Kubectl, 
 def test_a_folder_with_external_data_is_served_as_a_single_file_is(kubectl: Kubectl) -> None:
     apply(kubectl, model_deployment(uri=f"{STORAGE}/claims-lstm/1/"))
     status = ready_reason(kubectl, "Serving", within_s=60)
-    assert status["model"]["files"] == 3
+    assert status["models"][0]["files"] == 3
     assert endpoint(kubectl)
 
 

@@ -34,7 +34,8 @@ def rendered(case: Path) -> list[Manifest]:
     """What is applied for the ModelDeployment of a case, in the order in which it is applied."""
     given = {body["kind"]: body for body in yaml.safe_load_all((case / "input.yaml").read_text())}
     of = parse(stored_owner(given["ModelDeployment"]))
-    observed = Observed(credentials=given.get("Secret"), autoscaled="HorizontalPodAutoscaler" in given)
+    secrets = {given["Secret"]["metadata"]["name"]: given["Secret"]} if "Secret" in given else {}
+    observed = Observed(credentials=secrets, autoscaled="HorizontalPodAutoscaler" in given)
     return [render(view, of) for view in plan(of, observed, DEFAULTS).children]
 
 

@@ -22,16 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ACCOUNT = "demo"
+ACCOUNT, SECOND_ACCOUNT = "demo", "demo2"
 KEY = base64.b64encode(b"a key that guards nothing but the test's own blobs").decode()
 
 
 @dataclass(frozen=True)
 class Azurite:
-    """A running storage account called `demo`."""
+    """A running storage account; `replace` its name for the other one, which has the same key."""
 
     port: int
     is_encrypted: bool = False
+    account: str = ACCOUNT
 
     def create_container(self, name: str, *, is_public: bool = False) -> None:
         """Makes an empty container; anybody may read a public one."""
@@ -52,15 +53,19 @@ class Azurite:
         """Deletes one blob."""
         self._service.get_blob_client(container, path).delete_blob()
 
-    def sas(self, container: str, permissions: str = "rl", valid_for: timedelta = timedelta(hours=1)) -> str:
-        """A SAS token for the container."""
+    def sas(
+        self, container: str, permissions: str = "rl", valid_for: timedelta = timedelta(hours=1), account: str = ""
+    ) -> str:
+        """A SAS token for the container, in another account if one is given."""
         expiry = datetime.now(UTC) + valid_for
-        return generate_container_sas(ACCOUNT, container, KEY, permission=permissions, expiry=expiry)
+        return generate_container_sas(
+            account or self.account, container, KEY, permission=permissions, expiry=expiry
+        )
 
     @cached_property
     def _service(self) -> BlobServiceClient:
         # The certificate names the host that clients use, not this address.
-        url = f"{'https' if self.is_encrypted else 'http'}://127.0.0.1:{self.port}/{ACCOUNT}"
+        url = f"{'https' if self.is_encrypted else 'http'}://127.0.0.1:{self.port}/{self.account}"
         return BlobServiceClient(url, credential=KEY, connection_verify=False)
 
 
@@ -75,7 +80,7 @@ def running(folder: Path, certificate: Path | None = None, key: Path | None = No
     flags = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
     if certificate:
         flags += ["--cert", str(certificate), "--key", str(key), "--oauth", "basic"]
-    environment = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"}
+    environment = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY};{SECOND_ACCOUNT}:{KEY}"}
     with subprocess.Popen([*command, *flags], env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             wait_until(lambda: _answers(port), seconds=60)

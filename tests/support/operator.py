@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -44,9 +45,15 @@ class OperatorProcess:
 
     @classmethod
     def start(
-        cls, kubeconfig: Path, folder: Path, *, pod_name: str = "operator-0", server_image: str = "server:1"
+        cls,
+        kubeconfig: Path,
+        folder: Path,
+        *,
+        pod_name: str = "operator-0",
+        server_image: str = "server:1",
+        variables: Mapping[str, str] | None = None,
     ) -> "OperatorProcess":
-        """Start a process; it takes the lead when no other has it."""
+        """Start a process, with further variables; it takes the lead when no other has it."""
         log, port = folder / f"{pod_name}.log", free_port()
         environment = os.environ | {
             "KUBECONFIG": str(kubeconfig),
@@ -54,6 +61,7 @@ class OperatorProcess:
             "MODELFLEET_NAMESPACE": SYSTEM,
             "MODELFLEET_POD_NAME": pod_name,
             "MODELFLEET_PORT": str(port),
+            **(variables or {}),
         }
         with log.open("ab") as output:
             command = [sys.executable, "-m", "modelfleet"]

@@ -11,7 +11,7 @@ import yaml
 from crds.generate import TARGET
 
 Schema = Mapping[str, Any]
-TYPES = {"object": dict, "array": list, "string": str, "integer": int}
+TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
 
 
 def crd_schema(field: str) -> Schema:
@@ -23,7 +23,7 @@ def crd_schema(field: str) -> Schema:
 
 def violations(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
     """Everything by which the API server would refuse the value, or silently change it."""
-    if not isinstance(value, TYPES[schema["type"]]) or isinstance(value, bool):
+    if not isinstance(value, TYPES[schema["type"]]) or isinstance(value, bool) != (schema["type"] == "boolean"):
         yield f"{path} is no {schema['type']}: {value!r}"
     elif isinstance(value, dict):
         yield from (f"{path}.{name} is missing" for name in schema.get("required", ()) if name not in value)

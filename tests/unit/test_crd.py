@@ -23,8 +23,15 @@ def test_the_page_is_up_to_date() -> None:
     assert written == page.updated(written, CRD), "run python -m crds.generate"
 
 
+def test_fields_that_are_in_two_places_have_one_table_to_which_the_others_point() -> None:
+    written = page.PATH.read_text()
+    assert "\n### spec.model\n" in written
+    assert "### spec.models[]" not in written
+    assert "[The fields of spec.model.](#specmodel)" in written
+
+
 def test_the_crd_fits_into_an_annotation_of_client_side_apply() -> None:
-    assert len(json.dumps(CRD)) < 60_000 < 262_144
+    assert len(json.dumps(CRD)) < 80_000 < 262_144
 
 
 def test_each_field_is_described_in_a_sentence() -> None:

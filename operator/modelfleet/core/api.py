@@ -22,6 +22,9 @@ POD_PASS_THROUGHS = (
 )
 """Fields of the spec that go into the pod as they are, under the same name."""
 
+LATEST = "latest"
+"""The version that stands for the newest one."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkloadIdentity:
@@ -32,16 +35,63 @@ class WorkloadIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where models and environments are registered, a workspace or a ``registry``, and what gives access to it.
+
+    With neither a Secret nor a workload identity, the operator's own workload identity does.
+    """
+
+    subscription_id: str = ""
+    resource_group: str = ""
+    name: str = ""
+    registry: str = ""
+    secret_name: str = ""
+    workload_identity: WorkloadIdentity | None = None
+
+    @property
+    def id(self) -> str:
+        """Return its name in Azure Machine Learning."""
+        if self.registry:
+            return f"azureml://registries/{self.registry}"
+        group = f"subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+        return f"azureml://{group}/workspaces/{self.name}"
+
+    @property
+    def label(self) -> str:
+        """Return it in words, for messages."""
+        return f"the registry {self.registry}" if self.registry else f"the workspace {self.name}"
+
+    def source_of(self, model: str, version: str) -> str:
+        """Return the name of a version of a model in Azure Machine Learning."""
+        return f"{self.id}/models/{model}/versions/{version}"
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """One model: where its files are and how to prove that they are the right ones."""
+    """One model: where its files are and how to prove that they are the right ones.
+
+    One that is registered in a ``workspace`` has no ``uri`` and no ``listing`` before it is resolved.
+    """
 
     name: str
-    uri: str
+    uri: str = ""
     version: str = ""
     sha256: str = ""
     file: str = ""
+    listing: str = ""
     secret_name: str = ""
     workload_identity: WorkloadIdentity | None = None
+    workspace: Workspace | None = None
+
+    @property
+    def follows_latest(self) -> bool:
+        """Return whether it is whatever version is newest."""
+        return self.workspace is not None and self.version == LATEST
+
+    @property
+    def is_signed(self) -> bool:
+        """Return whether the operator has to get signed addresses for it, as for every model of a registry."""
+        return self.workspace is not None and bool(self.workspace.registry)
 
     @property
     def port(self) -> int:
@@ -71,11 +121,26 @@ class ServiceSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
-    """What the user asks for."""
+class Environment:
+    """An environment that is registered in a workspace, as NAME:VERSION."""
 
-    model: Model
+    name: str
+    workspace: Workspace
+
+    @property
+    def source(self) -> str:
+        """Return its name in Azure Machine Learning."""
+        name, _, version = self.name.partition(":")
+        return f"{self.workspace.id}/environments/{name}/versions/{version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What the user asks for; ``environment`` is what ``image`` has to be resolved from, if anything."""
+
+    models: tuple[Model, ...]
     image: str = ""
+    environment: Environment | None = None
     replicas: int = 1
     resources: Manifest = field(default_factory=dict)
     env: tuple[Manifest, ...] = ()
@@ -96,6 +161,11 @@ class ModelDeployment:
     spec: Spec
     status: Manifest
     body: Manifest
+
+    @property
+    def label(self) -> str:
+        """Return what it serves in words, for messages."""
+        return ", ".join(model.label for model in self.spec.models)
 
     @property
     def endpoint(self) -> str:
@@ -120,9 +190,12 @@ def parse(body: Manifest) -> ModelDeployment:
 
 
 def _spec(spec: Manifest) -> Spec:
+    workspace = _workspace(spec.get("workspace"))
+    registered = dig(spec, "environment", "azureml")
     return Spec(
-        model=_model(spec["model"]),
+        models=tuple(_model(model, workspace) for model in spec.get("models") or [spec["model"]]),
         image=dig(spec, "environment", "image") or "",
+        environment=Environment(registered, workspace) if registered and workspace else None,
         replicas=spec.get("replicas", 1),
         resources=spec.get("resources", {}),
         env=tuple(spec.get("env", ())),
@@ -132,13 +205,34 @@ def _spec(spec: Manifest) -> Spec:
     )
 
 
-def _model(model: Manifest) -> Model:
-    identity = dig(model, "credentials", "workloadIdentity")
-    return Model(
-        **_known(model, "name", "uri", "version", "sha256", "file"),
-        secret_name=dig(model, "credentials", "secretName") or "",
-        workload_identity=identity and WorkloadIdentity(identity["clientId"], identity["tenantId"]),
+def _model(model: Manifest, workspace: Workspace | None) -> Model:
+    """Return a model, with what gives access to its files: said beside its address, or of its workspace."""
+    stated = _known(model, "name", "uri", "version", "sha256", "file")
+    if "uri" in model:
+        return Model(**stated, **_access(model))
+    home = _workspace(model.get("workspace")) or workspace
+    if not home or home.registry:
+        return Model(**stated, workspace=home)
+    return Model(**stated, secret_name=home.secret_name, workload_identity=home.workload_identity, workspace=home)
+
+
+def _workspace(workspace: Manifest | None) -> Workspace | None:
+    if not workspace:
+        return None
+    return Workspace(
+        subscription_id=workspace.get("subscriptionId", ""),
+        resource_group=workspace.get("resourceGroup", ""),
+        **_known(workspace, "name", "registry"),
+        **_access(workspace),
     )
+
+
+def _access(holder: Manifest) -> dict[str, Any]:
+    identity = dig(holder, "credentials", "workloadIdentity")
+    return {
+        "secret_name": dig(holder, "credentials", "secretName") or "",
+        "workload_identity": identity and WorkloadIdentity(identity["clientId"], identity["tenantId"]),
+    }
 
 
 def _known(fields: Manifest, *names: str) -> dict[str, Any]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from modelfleet.core import names
-from modelfleet.core.api import Model, ModelDeployment, WorkloadIdentity
+from modelfleet.core.api import Model, ModelDeployment, Spec, WorkloadIdentity, Workspace
 from modelfleet.core.diagnosis import Cause
-from modelfleet.core.manifest import Manifest
+from modelfleet.core.manifest import Manifest, dig
 from modelfleet.core.observed import ChildKey, Observed
+from modelfleet.core.registered import Principal, Signed
 from modelfleet.core.revision import revision_of
 from modelfleet.core.views import (
     KINDS,
     DeploymentView,
+    ModelView,
     NetworkPolicyView,
     PodDisruptionBudgetView,
     PodView,
@@ -23,17 +26,35 @@ from modelfleet.core.views import (
     View,
 )
 
-CREDENTIAL_FORMS = ({"sasToken"}, {"accountKey"}, {"tenantId", "clientId", "clientSecret"})
+PRINCIPAL = ("tenantId", "clientId", "clientSecret")
+CREDENTIAL_FORMS = (("sasToken",), ("accountKey",), PRINCIPAL)
+SIGNED = ("uri", "sasToken")
+"""What the operator itself puts into the Secret for a model of a registry."""
+CREDENTIAL_KEYS = ("sasToken", "accountKey", *PRINCIPAL)
 DNS_PORT = 53
 HTTPS_PORT = 443
+CREDENTIALS_DIRECTORY = "/var/run/secrets/modelfleet"
 TOKEN_DIRECTORY = "/var/run/secrets/azure/tokens"  # noqa: S105  a path
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What the installation decides for every ModelDeployment that does not say."""
+    """What the installation decides for every ModelDeployment that does not say.
+
+    ``identity`` is the operator's own in Microsoft Entra, if it has one.
+    """
 
     server_image: str
+    identity: WorkloadIdentity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NeededSecret:
+    """A Secret of the user's that the spec names at ``place``; it needs all keys of one of the ``forms``."""
+
+    name: str
+    place: str
+    forms: tuple[tuple[str, ...], ...]
 
 
 def child_key(view: View) -> ChildKey:
@@ -47,25 +68,42 @@ def possible_names(owner: ModelDeployment) -> set[ChildKey]:
     return {(kind, secret if kind == "Secret" else owner.name) for kind in KINDS.values()}
 
 
+def needed_secrets(spec: Spec) -> Iterator[NeededSecret]:
+    """Yield the user's Secrets that something of the spec cannot do without."""
+    for model in spec.models:
+        if model.workspace is None and model.secret_name:
+            yield NeededSecret(model.secret_name, "spec.model.credentials", CREDENTIAL_FORMS)
+    for workspace in workspaces_of(spec):
+        if workspace.secret_name:
+            yield NeededSecret(workspace.secret_name, "spec.workspace.credentials", (PRINCIPAL,))
+
+
+def workspaces_of(spec: Spec) -> tuple[Workspace, ...]:
+    """Return where models or the environment have to be looked up."""
+    found = [model.workspace for model in spec.models if model.workspace]
+    return tuple(dict.fromkeys([*found, *([spec.environment.workspace] if spec.environment else [])]))
+
+
 def obstacle(owner: ModelDeployment, observed: Observed) -> Cause | None:
     """Return what forbids touching any child, or None; half of a change is worse than none."""
-    secret = owner.spec.model.secret_name
+    causes = (_secret_obstacle(owner.namespace, needed, observed) for needed in needed_secrets(owner.spec))
+    return next(filter(None, causes), None)
+
+
+def principal_of(workspace: Workspace, observed: Observed) -> Principal | None:
+    """Return the service principal of a workspace, or None where the operator's own identity is to be used."""
+    secret = observed.credentials.get(workspace.secret_name)
     if not secret:
         return None
-    if observed.credentials is None:
-        return Cause(
-            "CredentialsMissing",
-            f"The Secret {secret} named in spec.model.credentials does not exist in namespace "
-            f"{owner.namespace}; create it.",
-        )
-    if _credential_form(observed.credentials) is None:
-        return Cause(
-            "CredentialsInvalid",
-            f"The Secret {secret} must hold sasToken, or accountKey, or tenantId, clientId and clientSecret; "
-            f"its keys are: {', '.join(sorted(observed.credentials.get('data') or {})) or 'none'}.",
-            stalled=True,
-        )
-    return None
+    tenant, client, password = (
+        b64decode(secret["data"][key]).decode(errors="replace").strip() for key in PRINCIPAL
+    )
+    return Principal(tenant, client, password)
+
+
+def signed_before(model: Model, owner: ModelDeployment, observed: Observed) -> bool:
+    """Return whether the pods have an address of the model that was signed before."""
+    return len(_live_keys(model, owner, observed)) == len(SIGNED)
 
 
 def children_of(owner: ModelDeployment, observed: Observed, defaults: Defaults) -> tuple[View, ...]:
@@ -75,29 +113,77 @@ def children_of(owner: ModelDeployment, observed: Observed, defaults: Defaults) 
     return (
         ServiceAccountView(owner.name),
         *_secret(owner, observed),
-        NetworkPolicyView(owner.name, pods, _egress_ports(owner.spec.model), owner.spec.model.in_cluster),
+        NetworkPolicyView(
+            owner.name, pods, _egress_ports(owner.spec), any(m.in_cluster for m in owner.spec.models)
+        ),
         PodDisruptionBudgetView(owner.name, pods),
         ServiceView(owner.name, pods, service.type, service.port, service.annotations),
         _deployment(owner, observed, defaults),
     )
 
 
-def _credential_form(secret: Manifest) -> set[str] | None:
+def _secret_obstacle(namespace: str, needed: NeededSecret, observed: Observed) -> Cause | None:
+    secret = observed.credentials.get(needed.name)
+    if secret is None:
+        return Cause(
+            "CredentialsMissing",
+            f"The Secret {needed.name} named in {needed.place} does not exist in namespace {namespace}; "
+            "create it.",
+        )
+    if _form(needed.forms, secret):
+        return None
+    return Cause(
+        "CredentialsInvalid",
+        f"The Secret {needed.name} named in {needed.place} must hold {_told(needed.forms)}; "
+        f"its keys are: {', '.join(sorted(secret.get('data') or {})) or 'none'}.",
+        stalled=True,
+    )
+
+
+def _form(forms: tuple[tuple[str, ...], ...], secret: Manifest) -> tuple[str, ...] | None:
     keys = (secret.get("data") or {}).keys()
-    return next((form for form in CREDENTIAL_FORMS if form <= keys), None)
+    return next((form for form in forms if keys >= set(form)), None)
+
+
+def _told(forms: tuple[tuple[str, ...], ...]) -> str:
+    return ", or ".join(" and ".join(filter(None, [", ".join(form[:-1]), form[-1]])) for form in forms)
 
 
 def _secret(owner: ModelDeployment, observed: Observed) -> Iterator[SecretView]:
-    form = _credential_form(observed.credentials) if observed.credentials else None
-    if observed.credentials and form:
-        data = {key: observed.credentials["data"][key] for key in sorted(form)}
+    """Yield the Secret of the pods, which has the keys of each model under that model's name."""
+    data = {
+        f"{model.name}.{key}": value
+        for model in owner.spec.models
+        for key, value in sorted(_credentials(model, owner, observed).items())
+    }
+    if data:
         yield SecretView(names.credentials_secret(owner.name), data)
 
 
-def _egress_ports(model: Model) -> tuple[int, ...]:
+def _credentials(model: Model, owner: ModelDeployment, observed: Observed) -> Manifest:
+    if model.is_signed:
+        signed = observed.signed.get(model.name)
+        return _encoded(signed) if signed else _live_keys(model, owner, observed)
+    secret = observed.credentials.get(model.secret_name)
+    form = _form(CREDENTIAL_FORMS if model.workspace is None else (PRINCIPAL,), secret) if secret else None
+    return {key: secret["data"][key] for key in form} if secret and form else {}
+
+
+def _encoded(signed: Signed) -> Manifest:
+    return {"uri": b64encode(signed.uri.encode()).decode(), "sasToken": b64encode(signed.token.encode()).decode()}
+
+
+def _live_keys(model: Model, owner: ModelDeployment, observed: Observed) -> Manifest:
+    """Return what the pods' Secret holds of a model's signed address, which may be good while Azure is away."""
+    live = observed.children.get(("Secret", names.credentials_secret(owner.name)))
+    data = dig(live, "data") or {}
+    return {key: data[f"{model.name}.{key}"] for key in SIGNED if f"{model.name}.{key}" in data}
+
+
+def _egress_ports(spec: Spec) -> tuple[int, ...]:
     """Return the TCP ports that pods may reach: the storage's, and Entra's where a token has to be had."""
-    signs_in = model.secret_name or model.workload_identity
-    ports = {model.port, *((HTTPS_PORT,) if signs_in else ())}
+    signs_in = any(model.secret_name or model.workload_identity or model.workspace for model in spec.models)
+    ports = {*(model.port for model in spec.models), *((HTTPS_PORT,) if signs_in else ())}
     return tuple(sorted(ports - {DNS_PORT}))
 
 
@@ -116,31 +202,64 @@ def _deployment(owner: ModelDeployment, observed: Observed, defaults: Defaults) 
 
 
 def _pod(owner: ModelDeployment, revision: str, defaults: Defaults) -> PodView:
-    spec, model = owner.spec, owner.spec.model
-    directory = f"/models/{model.name}"
-    path = f"{directory}/{model.file}" if model.file else directory
+    spec = owner.spec
     selector = names.track_selector(owner.name, names.STABLE)
+    models = tuple(_model(index, model, spec, defaults) for index, model in enumerate(spec.models))
     return PodView(
         labels={**names.managed_labels(owner.name), **selector, names.REVISION: revision},
         selector=selector,
         service_account=owner.name,
         image=spec.image or defaults.server_image,
-        model=f"{model.name}{':' if model.version else ''}{model.version}={path}",
-        uri=model.uri,
-        sha256=model.sha256,
-        directory=directory,
-        secret_name=names.credentials_secret(owner.name) if model.secret_name else "",
-        workload_identity=model.workload_identity is not None,
+        models=models,
+        secret_name=names.credentials_secret(owner.name) if any(m.credentials for m in models) else "",
+        secret_items=tuple(item for model in spec.models for item in _secret_items(model)),
+        workload_identity=any(m.workload_identity for m in models),
         resources=spec.resources,
         env=spec.env,
-        fetch_env=_fetch_env(model.workload_identity, spec.env),
         pass_through=spec.pod,
         has_spread="topologySpreadConstraints" in spec.pod,
     )
 
 
+def _model(index: int, model: Model, spec: Spec, defaults: Defaults) -> ModelView:
+    directory = f"/models/{model.name}"
+    path = f"{directory}/{model.file}" if model.file else directory
+    identity = _identity(model, defaults)
+    return ModelView(
+        container=names.fetch_container(index),
+        argument=f"{model.name}{':' if model.version else ''}{model.version}={path}",
+        uri=model.uri,
+        sha256=model.sha256,
+        listing=model.listing,
+        directory=directory,
+        credentials=f"{CREDENTIALS_DIRECTORY}/{model.name}" if _keys(model) else "",
+        workload_identity=identity is not None,
+        env=_fetch_env(identity, spec.env),
+    )
+
+
+def _keys(model: Model) -> tuple[str, ...]:
+    """Return the keys that the model's part of the Secret may have."""
+    if model.is_signed:
+        return SIGNED
+    return CREDENTIAL_KEYS if model.secret_name else ()
+
+
+def _secret_items(model: Model) -> Iterator[Manifest]:
+    """Yield which key of the Secret becomes which file of the model's folder."""
+    for key in _keys(model):
+        yield {"key": f"{model.name}.{key}", "path": f"{model.name}/{key}"}
+
+
+def _identity(model: Model, defaults: Defaults) -> WorkloadIdentity | None:
+    """Return the identity that pods read a model with: its own, or the operator's where a workspace names none."""
+    if model.workload_identity or model.workspace is None or model.is_signed or model.secret_name:
+        return model.workload_identity
+    return defaults.identity
+
+
 def _fetch_env(identity: WorkloadIdentity | None, env: tuple[Manifest, ...]) -> tuple[Manifest, ...]:
-    """Return the fetcher's variables; a name stands once, and the model's own identity goes first for it."""
+    """Return a fetcher's variables; a name stands once, and the model's own identity goes first for it."""
     ours = {variable["name"]: variable for variable in _identity_env(identity)}
     return (*ours.values(), *(variable for variable in env if variable["name"] not in ours))
 

@@ -1,6 +1,7 @@
 """Conditions of a ModelDeployment, as kstatus reads them.
 
-``Ready`` and ``Available`` are always there. While Ready is not true exactly one of ``Reconciling``
+``Ready`` and ``Available`` are always there, ``ModelsResolved`` where Azure Machine Learning has to tell what the
+models are. While Ready is not true exactly one of ``Reconciling``
 (the operator goes on by itself) and ``Stalled`` (somebody has to do something) is there, and true.
 """
 
@@ -12,6 +13,9 @@ from datetime import datetime
 from modelfleet.core.manifest import Manifest
 
 MESSAGE_LIMIT = 1024
+
+Wanted = tuple[str, bool, str, str]
+"""A condition's type, status, reason and message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,14 @@ class Verdict:
         return "Degraded" if self.stalled or self.degraded else "Progressing"
 
 
-def conditions(verdict: Verdict, previous: list[Manifest], generation: int, now: datetime) -> list[Manifest]:
+def conditions(
+    verdict: Verdict, resolved: Wanted | None, previous: list[Manifest], generation: int, now: datetime
+) -> list[Manifest]:
     """Return the conditions; ``lastTransitionTime`` moves only where a condition's status changed."""
-    wanted = [
+    wanted: list[Wanted] = [
         ("Ready", verdict.ready, verdict.reason, verdict.message),
         ("Available", verdict.available, *_availability(verdict)),
+        *([resolved] if resolved else []),
     ]
     if not verdict.ready:
         kind = "Stalled" if verdict.stalled else "Reconciling"

@@ -56,9 +56,16 @@ def diagnose(pods: Iterable[Manifest]) -> Cause | None:
     return next((c for c in causes if c.stalled), None) or next(iter(causes), None)
 
 
-def fetched_model(pod: Manifest) -> Manifest | None:
-    """Return what the fetcher reported of the model's files: sha256, bytes and files; None before it is done."""
+def is_told(pods: Iterable[Manifest], reasons: frozenset[str]) -> bool:
+    """Return whether any pod has one of the reasons not to serve."""
+    return any(cause.reason in reasons for pod in pods for cause in _causes(pod))
+
+
+def fetched_model(pod: Manifest, container: str) -> Manifest | None:
+    """Return what the fetcher reported of a model's files: sha256, bytes and files; None before it is done."""
     for status in dig(pod, "status", "initContainerStatuses") or []:
+        if status["name"] != container:
+            continue
         report = _report(dig(status, "state", "terminated"))
         if report and report["reason"] == "Fetched" and report.keys() >= {"sha256", "bytes", "files"}:
             return report

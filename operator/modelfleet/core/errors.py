@@ -10,8 +10,9 @@
     │   └── Expired            the version to go on from is forgotten: list again (410)
     └── Terminal               wait for the world to change: retrying the same thing cannot help
         ├── Forbidden          403: rights, quota, or a namespace that is being deleted
-        ├── Invalid            the request itself is refused: 400, 422 and their like
-        └── NotFound           404: the namespace, or the whole resource type, is not there
+        ├── Invalid            the request itself, or what it would lead to, is refused: 400, 422 and their like
+        ├── NotFound           404: the namespace, or the whole resource type, or the model is not there
+        └── Unsupported        it is there, but in a form that cannot be served
 
 They are made where the outside answers (the Kubernetes client, the Azure client) and nowhere else.
 """
@@ -22,11 +23,14 @@ class ModelfleetError(Exception):
 
 
 class Retryable(ModelfleetError):
-    """The same attempt may succeed later; `retry_after_s` is the pause the other side asked for, if any."""
+    """The same attempt may succeed later; `retry_after_s` is the pause the other side asked for, if any, and
+    `reason` one CamelCase word, fit for a condition.
+    """
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after_s: float | None = None, reason: str = "ApplyFailed") -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.reason = reason
 
 
 class Unreachable(Retryable):
@@ -72,3 +76,7 @@ class Invalid(Terminal):
 
 class NotFound(Terminal):
     """What the request needs to exist does not."""
+
+
+class Unsupported(Terminal):
+    """What the request needs is there, but is nothing that we can use."""

@@ -47,6 +47,11 @@ def selector_string(labels: Mapping[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
+def fetch_container(index: int) -> str:
+    """Return the name of the container that fetches the model at that place in the spec."""
+    return "fetch" if index == 0 else f"fetch-{index + 1}"
+
+
 def credentials_secret(owner: str) -> str:
-    """Return the name of the Secret that carries a model's credentials to its pods."""
+    """Return the name of the Secret that carries the models' credentials to their pods."""
     return f"{owner}-model"

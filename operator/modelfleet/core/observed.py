@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from modelfleet.core import names
 from modelfleet.core.manifest import Manifest, dig
+from modelfleet.core.registered import Signed
 
 ChildKey = tuple[str, str]
 """A child's kind and name; children live in their owner's namespace."""
@@ -17,15 +18,16 @@ ChildKey = tuple[str, str]
 class Observed:
     """Every object that the plan depends on.
 
-    ``children`` are the objects that carry the owner's label, ``credentials`` is the user's Secret
-    named in the spec (None when it is absent or not asked for), ``autoscaled`` tells whether a
-    HorizontalPodAutoscaler owns the replicas.
+    ``children`` are the objects that carry the owner's label, ``credentials`` the user's Secrets that the spec
+    names (None for one that is absent), ``autoscaled`` tells whether a HorizontalPodAutoscaler owns the replicas,
+    ``signed`` are the addresses that open the models of registries, by the model's name.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=dict)
     pods: tuple[Manifest, ...] = ()
-    credentials: Manifest | None = None
+    credentials: Mapping[str, Manifest | None] = field(default_factory=dict)
     autoscaled: bool = False
+    signed: Mapping[str, Signed] = field(default_factory=dict)
 
     def deployment(self, name: str) -> Deployment | None:
         """Return the named Deployment, or None while there is none."""

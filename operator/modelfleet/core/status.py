@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from modelfleet.core import names
-from modelfleet.core.api import ModelDeployment
-from modelfleet.core.conditions import Verdict, conditions, find, timestamp
+from modelfleet.core.api import Model, ModelDeployment
+from modelfleet.core.conditions import Verdict, Wanted, conditions, find, timestamp
 from modelfleet.core.diagnosis import Cause, fetched_model
 from modelfleet.core.manifest import Manifest
 from modelfleet.core.observed import Deployment, Observed
+from modelfleet.core.registered import Resolved, is_resolved
 from modelfleet.core.revision import revision_of
 from modelfleet.core.verdict import judge, pods_of, ready_count
 
 PROGRESS_DEADLINE = timedelta(minutes=10)
-CALM_REASONS = frozenset({"Creating", "RollingOut", "Scaling"})
+CALM_REASONS = frozenset({"Creating", "Resolving", "RollingOut", "Scaling"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,10 @@ class Transition:
     note: str
 
 
-def status_of(owner: ModelDeployment, observed: Observed, problem: Cause | None, now: datetime) -> Manifest:
+def status_of(resolved: Resolved, observed: Observed, problem: Cause | None, now: datetime) -> Manifest:
     """Return the whole status; ``problem`` is what kept the objects from being applied, if anything."""
-    revision = revision_of(owner.spec)
+    owner = resolved.owner
+    revision = revision_of(owner.spec) if is_resolved(owner) else owner.status.get("revision", "")
     verdict = judge(owner, revision, observed, problem)
     live = observed.deployment(owner.name)
     wanted = live.replicas if live else owner.spec.replicas
@@ -39,45 +42,103 @@ def status_of(owner: ModelDeployment, observed: Observed, problem: Cause | None,
         "phase": verdict.phase,
         "progress": f"{ready_count(revision, observed)}/{wanted} ready",
         "message": verdict.message,
-        "revision": revision,
+        "revision": revision or None,
         "endpoint": owner.endpoint,
         "image": live.image if live and live.revision == revision else None,
-        "model": _model_status(owner, revision, observed),
+        "models": _models_status(resolved, revision, observed),
+        "environment": _environment_status(owner),
         **_counts(live),
         "selector": names.selector_string(names.pod_selector(owner.name)),
         "waitingFor": None if verdict.ready else _waiting_for(owner, verdict, live, problem),
-        "conditions": conditions(verdict, owner.status.get("conditions", []), owner.generation, now),
+        "conditions": conditions(
+            verdict, _models_resolved(resolved), owner.status.get("conditions", []), owner.generation, now
+        ),
     }
     return {name: value for name, value in status.items() if value is not None}
 
 
 def transitions(owner: ModelDeployment, status: Manifest) -> tuple[Transition, ...]:
-    """Return what the new status changes of readiness or its reason: one transition, or none.
+    """Return what the new status changes of readiness or its reason, and what Azure has begun or ceased to tell.
 
     That a new object is being rolled out is no news: everything starts so.
     """
+    return (*_readiness(owner, status), *_resolution(owner, status))
+
+
+def _readiness(owner: ModelDeployment, status: Manifest) -> Iterator[Transition]:
     before = find(owner.status.get("conditions", []), "Ready")
     after = find(status["conditions"], "Ready")
     known = (before["status"], before["reason"]) if before else ("False", "RollingOut")
-    if known == (after["status"], after["reason"]):
-        return ()
-    calm = after["status"] == "True" or after["reason"] in CALM_REASONS
-    return (Transition("Normal" if calm else "Warning", after["reason"], after["message"]),)
+    if known != (after["status"], after["reason"]):
+        calm = after["status"] == "True" or after["reason"] in CALM_REASONS
+        yield Transition("Normal" if calm else "Warning", after["reason"], after["message"])
 
 
-def _model_status(owner: ModelDeployment, revision: str, observed: Observed) -> Manifest:
-    model = {"name": owner.spec.model.name, "version": owner.spec.model.version}
-    files = _files_status(owner, revision, observed)
-    return {name: value for name, value in {**model, **files}.items() if value}
+def _resolution(owner: ModelDeployment, status: Manifest) -> Iterator[Transition]:
+    """Yield what makes a difference to ``ModelsResolved`` while Ready is silent about it."""
+    before = find(owner.status.get("conditions", []), "ModelsResolved")
+    after = find(status["conditions"], "ModelsResolved")
+    ready = find(status["conditions"], "Ready")
+    if before and after and after["reason"] not in {before["reason"], ready["reason"]}:
+        kind: Literal["Normal", "Warning"] = "Normal" if after["status"] == "True" else "Warning"
+        yield Transition(kind, after["reason"], after["message"])
 
 
-def _files_status(owner: ModelDeployment, revision: str, observed: Observed) -> Manifest:
-    """Return what a pod's fetcher measured of the files; it is kept as long as the revision lasts."""
-    reports = filter(None, map(fetched_model, pods_of(revision, observed)))
-    if report := next(reports, None):
-        return {"digest": f"sha256:{report['sha256']}", "sizeBytes": report["bytes"], "files": report["files"]}
-    before = owner.status.get("model", {}) if owner.status.get("revision") == revision else {}
-    return {name: before.get(name) for name in ("digest", "sizeBytes", "files")}
+def _models_resolved(resolved: Resolved) -> Wanted | None:
+    """Return the condition on what Azure tells, where Azure has to tell something."""
+    spec = resolved.owner.spec
+    if not spec.environment and not any(model.workspace for model in spec.models):
+        return None
+    if cause := resolved.problem or resolved.trouble:
+        return "ModelsResolved", False, cause.reason, cause.message
+    return (
+        "ModelsResolved",
+        True,
+        "Resolved",
+        f"Azure Machine Learning has told what to serve: {resolved.owner.label}.",
+    )
+
+
+def _models_status(resolved: Resolved, revision: str, observed: Observed) -> list[Manifest]:
+    before: dict[str, Manifest] = {entry["name"]: entry for entry in resolved.owner.status.get("models", [])}
+    return [
+        _model_status(index, model, before.get(model.name, {}), resolved, revision, observed)
+        for index, model in enumerate(resolved.owner.spec.models)
+    ]
+
+
+def _model_status(
+    index: int, model: Model, before: Manifest, resolved: Resolved, revision: str, observed: Observed
+) -> Manifest:
+    """Return what is known of a model: what is stated, what Azure told, and what a pod's fetcher measured.
+
+    What was measured is kept as long as the revision lasts, and what was told until something else is.
+    """
+    if not model.uri:
+        return before or {"name": model.name}
+    told = resolution.status() if (resolution := resolved.models.get(model.name)) else {}
+    same = resolved.owner.status.get("revision") == revision
+    measured = _measured(index, revision, observed) or {
+        name: before[name] for name in ("digest", "sizeBytes", "files") if same and name in before
+    }
+    stated = {"name": model.name, "version": model.version}
+    return {name: value for name, value in {**stated, **told, **measured}.items() if value}
+
+
+def _measured(index: int, revision: str, observed: Observed) -> Manifest:
+    """Return what a pod's fetcher found, or nothing as long as none is done."""
+    container = names.fetch_container(index)
+    reports = (fetched_model(pod, container) for pod in pods_of(revision, observed))
+    if not (report := next(filter(None, reports), None)):
+        return {}
+    return {"digest": f"sha256:{report['sha256']}", "sizeBytes": report["bytes"], "files": report["files"]}
+
+
+def _environment_status(owner: ModelDeployment) -> Manifest | None:
+    environment, image = owner.spec.environment, owner.spec.image
+    if not environment:
+        return None
+    return {"source": environment.source, "image": image} if image else owner.status.get("environment")
 
 
 def _counts(live: Deployment | None) -> Manifest:

@@ -18,7 +18,7 @@ def judge(owner: ModelDeployment, revision: str, observed: Observed, problem: Ca
         message = _with_serving(problem.message, available)
         return Verdict(False, available, problem.stalled, problem.reason, message)
     if live is None:
-        return Verdict(False, False, False, "Creating", f"Creating the objects of {owner.spec.model.label}.")
+        return Verdict(False, False, False, "Creating", f"Creating the objects of {owner.label}.")
     if live.revision != revision:
         return Verdict(False, available, False, "RollingOut", f"Starting revision {revision}.")
     if live.settled:
@@ -40,7 +40,8 @@ def _settled(owner: ModelDeployment, live: Deployment) -> Verdict:
     if live.replicas == 0:
         return Verdict(True, False, False, "ScaledToZero", "No pods are asked for; raise spec.replicas to serve.")
     pods = "1 pod" if live.replicas == 1 else f"{live.replicas} pods"
-    message = f"{owner.spec.model.label} is served by {pods} at {owner.endpoint}."
+    served = "is" if len(owner.spec.models) == 1 else "are"
+    message = f"{owner.label} {served} served by {pods} at {owner.endpoint}."
     return Verdict(True, True, False, "Serving", message)
 
 

@@ -19,7 +19,7 @@ class ServiceAccountView:
 
 @dataclass(frozen=True, slots=True)
 class SecretView:
-    """The model's credentials, base64 as the user's Secret holds them."""
+    """The models' credentials as MODEL.KEY, base64 as the users' Secrets hold them."""
 
     name: str
     data: Manifest
@@ -59,22 +59,40 @@ class ServiceView:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelView:
+    """A model in a pod: the container that fetches it, and ``argument``, the server's NAME[:VERSION]=PATH.
+
+    ``credentials`` is the folder with the model's part of the Secret, empty where it needs none.
+    """
+
+    container: str
+    argument: str
+    uri: str
+    sha256: str
+    listing: str
+    directory: str
+    credentials: str
+    workload_identity: bool
+    env: tuple[Manifest, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PodView:
-    """The pod template of one revision. ``model`` is the server's argument NAME[:VERSION]=PATH."""
+    """The pod template of one revision.
+
+    ``secret_name`` is empty where no model needs a Secret; ``secret_items`` puts its keys into models' folders.
+    """
 
     labels: Manifest
     selector: Manifest
     service_account: str
     image: str
-    model: str
-    uri: str
-    sha256: str
-    directory: str
+    models: tuple[ModelView, ...]
     secret_name: str
+    secret_items: tuple[Manifest, ...]
     workload_identity: bool
     resources: Manifest
     env: tuple[Manifest, ...]
-    fetch_env: tuple[Manifest, ...]
     pass_through: Manifest
     has_spread: bool
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 
 from modelfleet.core.api import ModelDeployment
+from modelfleet.core.children import needed_secrets
 from modelfleet.core.observed import Observed
 from modelfleet.kube.client import SECRETS, KubeClient
 from modelfleet.reconcile.world import World
 
 
 async def gather(client: KubeClient, owner: ModelDeployment, seen: Observed) -> Observed:
-    """Return what the caches have shown, completed by what they do not hold: the user's Secret."""
-    secret = owner.spec.model.secret_name
-    if not secret:
-        return seen
-    return dataclasses.replace(seen, credentials=await client.get(SECRETS, owner.namespace, secret))
+    """Return what the caches have shown, completed by what they do not hold: the user's Secrets."""
+    wanted = {needed.name for needed in needed_secrets(owner.spec)}
+    found = {name: await client.get(SECRETS, owner.namespace, name) for name in sorted(wanted)}
+    return dataclasses.replace(seen, credentials=found)
 
 
 def look(world: World, owner: ModelDeployment, before: Observed) -> Observed:

@@ -7,6 +7,7 @@ import logging
 import random
 from datetime import UTC, datetime
 
+from modelfleet.aml.azure import Azure
 from modelfleet.core.children import Defaults
 from modelfleet.core.errors import ModelfleetError
 from modelfleet.kube.client import KubeClient
@@ -29,7 +30,9 @@ async def operate(client: KubeClient, settings: Settings, metrics: Metrics, stop
     queue: Queue[Key] = Queue()
     world = World(client, queue.add)
     recorder = Recorder(client, controller=CONTROLLER, instance=settings.pod_name)
-    reconciler = Reconciler(world, client, recorder, Defaults(settings.server_image), lambda: datetime.now(UTC))
+    azure = Azure(queue.add, settings.poll_s)
+    defaults = Defaults(settings.server_image, settings.identity)
+    reconciler = Reconciler(world, client, azure, recorder, defaults, lambda: datetime.now(UTC))
     metrics.watch(world, queue)
     metrics.leading.set(1)
     async with asyncio.TaskGroup() as group:
@@ -42,6 +45,7 @@ async def operate(client: KubeClient, settings: Settings, metrics: Metrics, stop
 
         def end() -> None:
             stop.set()
+            azure.close()
             for task in background:
                 task.cancel()
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelfleet.core.api import WorkloadIdentity
+
 
 class SettingsError(ValueError):
     """A setting is missing or senseless; the message says what to write."""
@@ -13,7 +15,11 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this process runs. ``kubeconfig`` and ``context`` are for running outside a cluster."""
+    """How this process runs. ``kubeconfig`` and ``context`` are for running outside a cluster.
+
+    ``poll_s`` is how often Azure is asked for the newest version of a model, and ``identity`` who this process is
+    in Microsoft Entra, where it is somebody.
+    """
 
     server_image: str
     namespace: str
@@ -23,6 +29,8 @@ class Settings:
     port: int
     workers: int
     log_level: str
+    poll_s: int
+    identity: WorkloadIdentity | None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -37,7 +45,15 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         port=_whole_number(environment, "MODELFLEET_PORT", 8080),
         workers=_whole_number(environment, "MODELFLEET_WORKERS", 8),
         log_level=environment.get("MODELFLEET_LOG_LEVEL", "INFO"),
+        poll_s=_whole_number(environment, "MODELFLEET_POLL_SECONDS", 300),
+        identity=_identity(environment),
     )
+
+
+def _identity(environment: Mapping[str, str]) -> WorkloadIdentity | None:
+    """Return what the webhook of Azure Workload Identity has put into the pod."""
+    client, tenant = environment.get("AZURE_CLIENT_ID"), environment.get("AZURE_TENANT_ID")
+    return WorkloadIdentity(client, tenant) if client and tenant else None
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

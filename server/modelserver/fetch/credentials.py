@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from modelserver.fetch.errors import CredentialsInvalid
+from modelserver.fetch import location
+from modelserver.fetch.errors import CredentialsInvalid, FetchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from obstore.store import AzureConfig
+
+    from modelserver.fetch.location import Location
 
 PRINCIPAL = ("tenantId", "clientId", "clientSecret")
 WORKLOAD_IDENTITY = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE")
@@ -22,22 +26,26 @@ class Credentials:
     """`kind` in words for a message, and `options`, secret, for the store.
 
     `is_token` is true for those that must not travel unencrypted, because who sees one can use it elsewhere.
+    `place` is where the model really is, if its URI is only a name: what is signed is that address and no other.
     """
 
     kind: str
     options: AzureConfig = field(repr=False)
     is_token: bool = False
+    place: Location | None = None
 
 
 def find(folder: Path | None, environment: Mapping[str, str]) -> Credentials:
     """The credential in the files of `folder`: `sasToken`, or `accountKey`, or `tenantId`, `clientId` and
-    `clientSecret`. Without a folder, workload identity where the pod has it, or else none: public blobs.
+    `clientSecret`; with its `place` where there is a file `uri`. Without a folder, workload identity where the pod
+    has it, or else none: public blobs.
 
     Every option is given and the type named, since obstore would take the rest from the environment.
-    Raises CredentialsInvalid when the folder holds none of these, or only a part.
+    Raises CredentialsInvalid when the folder holds none of these, or only a part, or what cannot be used.
     """
     if folder:
-        return _from_files({file.name: _text(file) for file in _files(folder)})
+        files = {file.name: _text(file) for file in _files(folder)}
+        return replace(_from_files(files), place=_place(files.get("uri")))
     if all(environment.get(name) for name in WORKLOAD_IDENTITY):
         return _workload_identity(*(environment[name] for name in WORKLOAD_IDENTITY))
     return Credentials("no credential", {"skip_signature": True})
@@ -67,7 +75,22 @@ def _principal(tenant: str, client: str, secret: str) -> Credentials:
     return Credentials("a service principal", options, is_token=True)
 
 
+def _place(uri: str | None) -> Location | None:
+    try:
+        return None if uri is None else location.parse(uri)
+    except FetchError:
+        raise CredentialsInvalid(
+            "the file uri of the Secret must hold the address of the model's file or folder, "
+            "https://ACCOUNT.blob.…/CONTAINER/PATH, without a query"
+        ) from None
+
+
 def _workload_identity(tenant: str, client: str, token_file: str) -> Credentials:
+    if not os.access(token_file, os.R_OK):
+        raise CredentialsInvalid(
+            f"workload identity needs the file {token_file}, which AZURE_FEDERATED_TOKEN_FILE names: "
+            "it is not there, or cannot be read"
+        )
     options: AzureConfig = {
         "credential_type": "workload_identity",
         "tenant_id": tenant,

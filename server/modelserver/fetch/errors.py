@@ -7,9 +7,11 @@ FetchError
 │   └── ChecksumMismatch    the content is not what --sha256 promised
 ├── Refused             exit code 4: somebody has to give access
 │   ├── CredentialsInvalid  what was given is not a credential, or not one for this place
+│   ├── CredentialsExpired  it was one, or a clock is wrong
 │   └── ModelAccessDenied   storage answered 401 or 403
 ├── Passing             exit code 5: trying again may help, and continues where this attempt ended
-│   ├── ModelChanged        the content was overwritten meanwhile; the next attempt takes what is there then
+│   ├── ModelChanged        the content was overwritten meanwhile, and the next attempt takes what is there then;
+│   │                       or it is not what --listing says, and somebody has to resolve it anew
 │   ├── StorageUnreachable  no connection: DNS, TCP, TLS or time
 │   └── StorageError        storage answered, but with an error of its own
 └── VolumeFull          exit code 6
@@ -66,12 +68,16 @@ class CredentialsInvalid(Refused):
     """What was given is not a credential, or not one for this place."""
 
 
+class CredentialsExpired(Refused):
+    """What was given was a credential once, or a clock is wrong."""
+
+
 class ModelAccessDenied(Refused):
     """Storage answered 401 or 403."""
 
 
 class ModelChanged(Passing):
-    """The content was overwritten while it was being fetched."""
+    """The content was overwritten while it was being fetched, or since it was resolved."""
 
 
 class StorageUnreachable(Passing):

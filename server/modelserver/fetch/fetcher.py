@@ -8,9 +8,11 @@ import logging
 import os
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelserver.fetch.errors import ChecksumMismatch, StorageError, StorageUnreachable, VolumeFull
+from modelserver.fetch.errors import ChecksumMismatch, ModelChanged, StorageError, StorageUnreachable, VolumeFull
+from modelserver.fetch.listing import is_listed
 from modelserver.fetch.volume import StoredFile, Volume, blocks, manifest_of
 
 if TYPE_CHECKING:
@@ -30,31 +32,51 @@ FIRST_PAUSE_S = 0.2
 REPORT_EVERY_S = 10.0
 
 
-def fetch(source: Callable[[], Source], uri: str, folder: Path, sha256: str | None) -> Manifest:
-    """Makes `folder` the model at `uri` and returns its manifest. What is there already, complete and verified, is
-    left alone: storage is not even asked, and `source` not opened.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A model by its URI, and what it has to be: `sha256` is that of its content, `listing` that of its files."""
+
+    uri: str
+    sha256: str | None
+    listing: str | None
+
+
+def fetch(source: Callable[[], Source], wanted: Wanted, folder: Path) -> Manifest:
+    """Makes `folder` the model that is wanted and returns its manifest. What is there already, complete and
+    verified, is left alone: storage is not even asked, and `source` not opened.
 
     Raises FetchError; whatever had arrived by then is continued by the next call.
     """
     volume = Volume(folder)
     with _disk_errors(folder):
-        manifest = volume.published(uri)
-        if manifest and sha256 in (None, manifest.sha256):
+        manifest = volume.published(wanted.uri, wanted.listing)
+        if manifest and wanted.sha256 in (None, manifest.sha256):
             return manifest
-        return _fetch(source(), uri, volume, sha256)
+        return _fetch(source(), wanted, volume)
 
 
-def _fetch(source: Source, uri: str, volume: Volume, sha256: str | None) -> Manifest:
+def _fetch(source: Source, wanted: Wanted, volume: Volume) -> Manifest:
     found = _find(source)
-    log.info("fetching", extra={"uri": uri, "files": len(found.files), "bytes": found.size})
+    _check_listing(found, wanted)
+    log.info("fetching", extra={"uri": wanted.uri, "files": len(found.files), "bytes": found.size})
     volume.pin(found.files)
     stored = [_copy(source, file, volume.staged(file.path)) for file in found.files]
-    manifest = manifest_of(uri, stored, is_folder=found.is_folder)
-    if sha256 not in (None, manifest.sha256):
+    manifest = manifest_of(wanted.uri, stored, is_folder=found.is_folder, listing=wanted.listing)
+    if wanted.sha256 not in (None, manifest.sha256):
         volume.discard()
-        raise ChecksumMismatch(f"the sha256 of {uri} is {manifest.sha256}, but {sha256} was expected")
+        raise ChecksumMismatch(
+            f"the sha256 of {wanted.uri} is {manifest.sha256}, but {wanted.sha256} was expected"
+        )
     volume.publish(manifest)
     return manifest
+
+
+def _check_listing(found: Found, wanted: Wanted) -> None:
+    if wanted.listing and not is_listed(found.files, wanted.listing):
+        raise ModelChanged(
+            f"the files of {wanted.uri} are not those that were resolved: "
+            "they were overwritten, deleted or added to since"
+        )
 
 
 def _find(source: Source) -> Found:

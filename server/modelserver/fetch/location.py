@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from modelserver.fetch.errors import CredentialsInvalid, ModelNotFound
 
@@ -41,6 +41,13 @@ class Location:
         """The last part of the path."""
         return self.path.rpartition("/")[2]
 
+    def called(self, uri: str) -> Location:
+        """The same place under another name, of any scheme. Raises CredentialsInvalid when that carries a
+        credential.
+        """
+        _split(uri)
+        return replace(self, uri=uri)
+
 
 def parse(uri: str) -> Location:
     """The location that `uri` names.
@@ -48,13 +55,9 @@ def parse(uri: str) -> Location:
     Raises ModelNotFound when it cannot name one, CredentialsInvalid when it carries a credential: a URI is shown
     in statuses and logs.
     """
-    parts = urlsplit(uri)
+    parts = _split(uri)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ModelNotFound("the URI of the model must begin with https:// and name a host")
-    if parts.query or parts.username or parts.password:
-        raise CredentialsInvalid(
-            "the URI of the model must not carry a query or password: put a SAS token into the Secret, as sasToken"
-        )
     endpoint, path = f"{parts.scheme}://{parts.netloc}", unquote(parts.path).lstrip("/")
     if azure := AZURE_HOST.fullmatch(parts.hostname):
         container, _, path = path.partition("/")
@@ -63,6 +66,18 @@ def parse(uri: str) -> Location:
     if location.is_folder or not location.path:
         raise ModelNotFound(f"{uri} names a folder, but only Azure Blob storage can list one: name a file")
     return location
+
+
+def _split(uri: str) -> SplitResult:
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # whose text may hold a password
+        raise ModelNotFound("the URI of the model is malformed") from None
+    if parts.query or parts.username or parts.password:
+        raise CredentialsInvalid(
+            "the URI of the model must not carry a query or password: put a SAS token into the Secret, as sasToken"
+        )
+    return parts
 
 
 def _location(

@@ -13,6 +13,7 @@ from obstore import exceptions
 from obstore.store import AzureStore, HTTPStore
 
 from modelserver.fetch.errors import (
+    CredentialsExpired,
     CredentialsInvalid,
     FetchError,
     ModelAccessDenied,
@@ -44,6 +45,10 @@ CLIENT: ClientConfig = {
 NO_RETRIES: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(0)}  # they are the fetcher's decision
 STATUS = re.compile(r"non-2xx status code: (\d{3})")
 CODE = re.compile(r"<Code>(\w+)</Code>")
+# What storage writes into AuthenticationErrorDetail; a field that was cut or escaped twice is not well formed.
+EXPIRED, MALFORMED = "Signature not valid in the specified time frame", "Signature fields not well formed"
+ENTRA_CODE = re.compile(r"AADSTS\d+")
+ASSERTION_EXPIRED = "AADSTS700024"
 CAUSES = {
     "dns error": "its name cannot be resolved",
     "Connection refused": "it refuses connections",
@@ -110,8 +115,16 @@ class Source:
             yield from obstore.get(self._store, file.key, options=options).stream(CHUNK_BYTES)
 
     def _head(self) -> ObjectMeta:
+        try:
+            with self._translated():
+                return obstore.head(self._store, self._location.path)
+        except ModelAccessDenied:
+            return self._head_in_words()
+
+    def _head_in_words(self) -> ObjectMeta:
+        """The same from GET: an answer to HEAD has no body, which is where storage says why it refuses."""
         with self._translated():
-            return obstore.head(self._store, self._location.path)
+            return obstore.get(self._store, self._location.path).meta
 
     def _head_or_none(self) -> ObjectMeta | None:
         try:
@@ -160,16 +173,34 @@ def cause(error: Exception) -> str:
 def _answered(status: int, text: str, location: Location, credentials: Credentials) -> FetchError:
     uri = location.uri
     if "token request" in text:
-        return CredentialsInvalid(f"Microsoft Entra ID does not accept {credentials.kind} (it answered {status})")
+        return _without_token(credentials, status, text)
     match status:
         case 401 | 403:
-            return ModelAccessDenied(_denied(location, credentials, status, text))
+            return _refused(location, credentials, status, text)
         case 404 | 410:
             return ModelNotFound(f"there is nothing at {uri}{_code(text)}")
         case 412:
             return ModelChanged(f"the content of {uri} was overwritten or deleted while it was being fetched")
         case _:
             return StorageError(f"storage answered {status} for {uri}{_code(text)}")
+
+
+def _without_token(credentials: Credentials, status: int, text: str) -> FetchError:
+    found = ENTRA_CODE.search(text)
+    code = f", {found[0]}" if found else ""
+    sentence = f"Microsoft Entra ID does not accept {credentials.kind} (it answered {status}{code})"
+    if found and found[0] == ASSERTION_EXPIRED:
+        return CredentialsExpired(f"{sentence}: its token has expired, or the clock of this node is wrong")
+    return CredentialsInvalid(sentence)
+
+
+def _refused(location: Location, credentials: Credentials, status: int, text: str) -> FetchError:
+    refused = f"storage refuses to read {location.uri}"
+    if EXPIRED in text:
+        return CredentialsExpired(f"{refused}: the SAS token has expired, or the clock of this node is wrong")
+    if MALFORMED in text:
+        return CredentialsInvalid(f"{refused}: the SAS token is malformed, perhaps cut short or escaped twice")
+    return ModelAccessDenied(_denied(location, credentials, status, text))
 
 
 def _denied(location: Location, credentials: Credentials, status: int, text: str) -> str:

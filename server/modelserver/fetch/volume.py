@@ -37,7 +37,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a finished model consists of.
+    """What a finished model consists of. `listing` is the one that it was fetched for, if any.
 
     `sha256` is the checksum of its only file, or, for a folder, of the text that this prints there:
         find . -type f -printf '%P\\n' | LC_ALL=C sort | xargs -d '\\n' sha256sum
@@ -46,6 +46,7 @@ class Manifest:
     uri: str
     sha256: str
     files: tuple[StoredFile, ...]
+    listing: str | None = None
 
     @property
     def size(self) -> int:
@@ -53,13 +54,13 @@ class Manifest:
         return sum(file.size for file in self.files)
 
 
-def manifest_of(uri: str, files: Iterable[StoredFile], *, is_folder: bool) -> Manifest:
+def manifest_of(uri: str, files: Iterable[StoredFile], *, is_folder: bool, listing: str | None = None) -> Manifest:
     """The manifest of a model that consists of `files`."""
     ordered = tuple(sorted(files, key=lambda file: file.path.encode()))
     if not is_folder:
-        return Manifest(uri, ordered[0].sha256, ordered)
+        return Manifest(uri, ordered[0].sha256, ordered, listing)
     lines = "".join(f"{file.sha256}  {file.path}\n" for file in ordered)
-    return Manifest(uri, hashlib.sha256(lines.encode()).hexdigest(), ordered)
+    return Manifest(uri, hashlib.sha256(lines.encode()).hexdigest(), ordered, listing)
 
 
 class Volume:
@@ -70,10 +71,12 @@ class Volume:
         self._state = folder.parent / f".{folder.name}.fetch"
         self._files = self._state / "files"
 
-    def published(self, uri: str) -> Manifest | None:
-        """The manifest of the model from `uri`, if it is here and every byte of it is still what it was."""
+    def published(self, uri: str, listing: str | None) -> Manifest | None:
+        """The manifest of the model from `uri`, if it is here, was fetched for `listing` (None: for whichever),
+        and every byte of it is still what it was.
+        """
         manifest = self._manifest()
-        if not manifest or manifest.uri != uri:
+        if not manifest or manifest.uri != uri or listing not in (None, manifest.listing):
             return None
         intact = all(_is_intact(self._folder / file.path, file) for file in manifest.files)
         return manifest if intact else None
@@ -115,7 +118,8 @@ class Volume:
         found = self._read_json("manifest.json")
         if not found:
             return None
-        return Manifest(found["uri"], found["sha256"], tuple(StoredFile(**file) for file in found["files"]))
+        files = tuple(StoredFile(**file) for file in found["files"])
+        return Manifest(found["uri"], found["sha256"], files, found.get("listing"))  # older ones have no listing
 
     def _read_json(self, name: str) -> dict[str, Any] | None:
         try:

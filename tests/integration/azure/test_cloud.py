@@ -11,46 +11,19 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, 
 from azure.identity import ClientSecretCredential, WorkloadIdentityCredential
 from azure.storage.blob import ContainerClient
 
-from tests.support.azure import cloud
+from tests.integration.azure.conftest import SECRET, SUBSCRIPTION
 from tests.support.azure.asked import Fault, error
 from tests.support.azure.registries import REGION, Registry
 from tests.support.azure.tokens import CLIENT, TENANT
-from tests.support.azure.workspaces import Datastore, Environment, Model, Workspace
+from tests.support.azure.workspaces import Datastore, Environment, Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.azure.cloud import Cloud
+    from tests.support.azure.workspaces import Workspace
 
-SUBSCRIPTION = "33333333-3333-3333-3333-333333333333"
-SECRET = "planted-secret"
 LIMITS: dict[str, Any] = {"retry_total": 2, "connection_timeout": 5, "read_timeout": 10}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with cloud.running(tmp_path_factory.mktemp("azure")) as azure:
-        azure.control.entra.accepts = {SECRET}
-        azure.storage.create_container("models")
-        azure.storage.put("models", "claims/3/model.onnx", b"content")
-        yield azure
-
-
-@pytest.fixture
-def azure(running: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    running.control.asked.clear()
-    running.control.faults.clear()
-    return running
-
-
-@pytest.fixture
-def workspace(azure: Cloud) -> Workspace:
-    found = Workspace(SUBSCRIPTION, "rg-ml", "ml-prod")
-    azure.control.workspaces[:] = [found]
-    return found
 
 
 def credential(secret: str = SECRET) -> ClientSecretCredential:

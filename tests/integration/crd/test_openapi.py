@@ -54,7 +54,10 @@ def test_each_published_field_has_text(published: Schema) -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("path", ["", ".spec", ".spec.model.uri", ".spec.affinity.nodeAffinity", ".status.model"])
+@pytest.mark.parametrize(
+    "path",
+    ["", ".spec", ".spec.model.uri", ".spec.models.workspace", ".spec.affinity.nodeAffinity", ".status.models"],
+)
 def test_kubectl_explains(control_plane: Path, published: Schema, path: str) -> None:
     explained = Kubectl(control_plane)("explain", f"modeldeployments{path}")
     assert "DESCRIPTION" in explained

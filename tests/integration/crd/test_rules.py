@@ -79,6 +79,13 @@ def test_a_refusal_does_not_repeat_a_secret(apply: Apply, secret: str) -> None:
     assert "hush" not in refused.stderr
 
 
+def test_a_refusal_of_the_whole_spec_does_not_repeat_a_secret(apply: Apply) -> None:
+    document = (HERE / "valid" / "required.yaml").read_text()
+    refused = apply(document.replace("3/", "claims.onnx?sig=hush") + "  workspace: {registry: claims-registry}\n")
+    assert "leave spec.workspace out" in refused.stderr
+    assert "hush" not in refused.stderr
+
+
 def test_the_api_server_accepts_the_example_of_the_page(apply: Apply) -> None:
     example = page.PATH.read_text().partition("```yaml\n")[2].partition("```")[0]
     finished = apply(example)

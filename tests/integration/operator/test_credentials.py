@@ -38,7 +38,7 @@ def test_a_secret_without_the_right_keys_is_named_with_its_keys(kubectl: Kubectl
 def test_nothing_secret_leaves_the_secrets(kubectl: Kubectl, operator: OperatorProcess) -> None:
     apply(kubectl, secret(accountKey=PLANTED), model_deployment(model=WITH_SECRET))
     copied = exists(kubectl, "secret", "claims-model")
-    assert copied["data"] == {"accountKey": base64.b64encode(PLANTED.encode()).decode()}
+    assert copied["data"] == {"claims.accountKey": base64.b64encode(PLANTED.encode()).decode()}
     exists(kubectl, "poddisruptionbudget", "claims")
     seen = kubectl("get", "mfd,deployment,service,pod,replicaset,events", "-o", "json") + operator.log.read_text()
     for form in (PLANTED, base64.b64encode(PLANTED.encode()).decode()):
@@ -53,7 +53,7 @@ def test_a_changed_secret_is_picked_up_without_restarting_pods(kubectl: Kubectl)
     apply(kubectl, secret(accountKey="two"))
     kubectl("annotate", "mfd", "claims", "look=again")
     two = base64.b64encode(b"two").decode()
-    eventually(lambda: exists(kubectl, "secret", "claims-model")["data"]["accountKey"] == two)
+    eventually(lambda: exists(kubectl, "secret", "claims-model")["data"]["claims.accountKey"] == two)
     assert exists(kubectl, "deployment", "claims")["metadata"]["generation"] == before
 
 

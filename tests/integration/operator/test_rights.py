@@ -52,7 +52,7 @@ def a_life(kubectl: Kubectl, start_operator: StartOperator) -> None:
     apply(kubectl, secret, with_secret)
     exists(kubectl, "secret", "claims-model")
     kubelet.make_ready(kubectl)
-    ready_reason(kubectl, "Serving")
+    revision = ready_reason(kubectl, "Serving")["revision"]
     kubectl("delete", "secret", "claims-model")
     exists(kubectl, "secret", "claims-model")
     first.stop()
@@ -61,7 +61,7 @@ def a_life(kubectl: Kubectl, start_operator: StartOperator) -> None:
     kubelet.settle(kubectl)
     eventually(lambda: read(kubectl, "secret", "claims-model") is None)
     apply(kubectl, secret, with_secret)
-    kubelet.make_ready(kubectl)
+    kubelet.make_ready(kubectl, revision=revision)
     ready_reason(kubectl, "Serving")
     second.stop()
 

@@ -36,7 +36,7 @@ def test_ready_when_all_pods_serve(kubectl: Kubectl) -> None:
     )
     assert {c["type"] for c in status["conditions"]} == {"Ready", "Available"}
     assert (status["phase"], status["progress"], status["readyReplicas"]) == ("Healthy", "2/2 ready", 2)
-    assert status["model"]["digest"] == f"sha256:{kubelet.FETCHED['sha256']}"
+    assert status["models"][0]["digest"] == f"sha256:{kubelet.FETCHED['sha256']}"
     assert "waitingFor" not in status
     kubectl("wait", "--for=condition=Ready", "mfd/claims", "--timeout=5s")
 

@@ -39,7 +39,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """A status and what is written as JSON."""
+    """A status and what is written as JSON, or a text as it is."""
 
     status: int
     body: object
@@ -48,13 +48,25 @@ class Answer:
     @property
     def payload(self) -> bytes:
         """The body as it is sent."""
-        return json.dumps(self.body).encode()
+        return self.body.encode() if isinstance(self.body, str) else json.dumps(self.body).encode()
+
+
+SILENCE = Answer(0, "the client is left waiting until it goes")
+HANGS_UP = Answer(0, "the connection ends")
+STALLS = Answer(0, "the client is left waiting for the rest of the answer")
+BREAKS_OFF = Answer(0, "the connection ends within the answer")
 
 
 def error(status: int, code: str, message: str, **headers: str) -> Answer:
     """An error in the shape that Azure Resource Manager has for all of them."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(status, {"error": {"code": code, "message": message}}, named)
+
+
+def storage_error(status: int, code: str, message: str) -> Answer:
+    """An error in the shape that storage has for all of them."""
+    body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    return Answer(status, body, {"Content-Type": "application/xml", "x-ms-error-code": code})
 
 
 @dataclass

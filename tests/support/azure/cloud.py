@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -13,11 +13,11 @@ from urllib.parse import unquote
 import trustme
 
 from tests.support import azurite
-from tests.support.azure.asked import Answer, Asked, Fault, error
+from tests.support.azure.asked import BREAKS_OFF, SILENCE, STALLS, Answer, Asked, Fault, error
 from tests.support.azure.registries import DISCOVERY, REGION, Registry
 from tests.support.azure.tokens import LOGIN, Entra, audience
 from tests.support.azure.tunnel import Tunnel
-from tests.support.azure.workspaces import ARM, Workspace
+from tests.support.azure.workspaces import ARM, NO_SUCH, PROVIDER, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
 STORAGE = "*.blob.core.windows.net"
+FAULTY = "faulty.blob.core.windows.net"
+"""An account that answers nothing but the faults that are set for it."""
 
 
 @dataclass
@@ -70,7 +72,18 @@ class ControlPlane:
         for prefix, place in places:
             if path.lower().startswith(f"{prefix.lower()}/"):
                 return place.answer(asked, path[len(prefix) :])
-        return error(404, "ResourceGroupNotFound", "Resource group could not be found.")
+        return self._no_place(path.split("/")) if asked.host == ARM else NO_SUCH
+
+    def _no_place(self, path: list[str]) -> Answer:
+        """As Azure Resource Manager says that a workspace does not exist, or what should contain it."""
+        _, _, subscription, _, group, *_, name = path[:9]
+        if subscription not in {workspace.subscription for workspace in self.workspaces}:
+            return error(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+        if group.lower() not in {workspace.group.lower() for workspace in self.workspaces}:
+            return error(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
+        kind = PROVIDER.partition("/")[2]
+        what = f"The Resource '{kind}/workspaces/{name}' under resource group '{group}' was not found."
+        return error(404, "ResourceNotFound", what)
 
 
 @dataclass
@@ -94,7 +107,8 @@ def running(folder: Path) -> Iterator[Cloud]:
     certificate.private_key_pem.write_to_path(str(key))
     control = ControlPlane()
     with azurite.running(folder, certificate=chain, key=key) as storage, _served(control, certificate) as port:
-        tunnel = Tunnel({STORAGE: storage.port, **dict.fromkeys((ARM, LOGIN, DISCOVERY, REGION), port)})
+        told = dict.fromkeys((ARM, LOGIN, DISCOVERY, REGION, FAULTY), port)
+        tunnel = Tunnel({**told, STORAGE: storage.port})
         yield Cloud(control, storage, tunnel, _environment(tunnel, trusted))
         tunnel.close()
 
@@ -123,18 +137,29 @@ def _served(control: ControlPlane, certificate: trustme.LeafCert) -> Iterator[in
 class _Handler(BaseHTTPRequestHandler):
     control: ControlPlane
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         asked = Asked(self.command, headers["host"].partition(":")[0], self.path, headers, body)
         answer = self.control.answer(asked)
+        if answer.status == 0:
+            self._leave(answer)
+            return
         self.send_response_only(answer.status)
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.payload)))
         self.end_headers()
         self.wfile.write(answer.payload)
+
+    def _leave(self, answer: Answer) -> None:
+        self.close_connection = True
+        if answer in (STALLS, BREAKS_OFF):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+        with suppress(OSError):
+            self.rfile.read(1 if answer in (SILENCE, STALLS) else 0)
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815
 

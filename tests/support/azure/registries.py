@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from tests.support.azure.asked import Answer, Asked, error
-from tests.support.azure.workspaces import NO_SUCH, PROVIDER, SYSTEM_DATA, Model
+from tests.support.azure.workspaces import NO_SUCH, PROVIDER, SYSTEM_DATA, Environment, Model
 
 DISCOVERY = "eastus.api.azureml.ms"
 REGION = "cert-westeurope.experiments.azureml.net"
@@ -21,13 +21,14 @@ SUBSCRIPTION = "99999999-9999-9999-9999-999999999999"
 class Registry:
     """A registry, whose models lie in a container of each of `accounts`: the service names now one, now another.
 
-    `sas` signs the address of a container.
+    `sas` signs the address of a container in an account; without it there are no signed addresses.
     """
 
     name: str
     accounts: tuple[str, ...]
-    sas: Callable[[str], str]
+    sas: Callable[..., str] | None
     models: list[Model] = field(default_factory=list)
+    environments: list[Environment] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._turn = count()
@@ -61,32 +62,32 @@ class Registry:
         kind, _, rest = path.strip("/").partition("/")
         if not (match := re.fullmatch(r"(?P<name>[^/]+)/versions(/(?P<version>[^/]+))?", rest)):
             return error(404, "InvalidResourceType", f"there is nothing at {path}")
-        found = [model for model in reversed(self.models) if model.name == match["name"]]
+        assets: list[Any] = [*self.environments] if kind == "environments" else [*self.models]
+        found = [asset for asset in reversed(assets) if asset.name == match["name"]]
         if match["version"] is None:
-            return Answer(200, {"value": [self._told(model) for model in found[:1]]})
-        model = next((model for model in found if model.version == match["version"]), None)
-        if not model:
+            return Answer(200, {"value": [self._told("models", model) for model in found[:1]]})
+        asset = next((asset for asset in found if asset.version == match["version"]), None)
+        if not asset:
             return NO_SUCH
-        return self._data_reference(asked) if kind == "datarefs" else Answer(200, self._told(model))
+        return self._data_reference(asked) if kind == "datarefs" else Answer(200, self._told(kind, asset))
 
-    def _told(self, model: Model) -> dict[str, Any]:
+    def _told(self, kind: str, asset: Any) -> dict[str, Any]:
         account = self.accounts[next(self._turn) % len(self.accounts)]
-        properties = model.properties() | {"modelUri": f"https://{account}.blob.core.windows.net/{model.uri}"}
+        properties = asset.properties()
+        if kind == "models":
+            properties["modelUri"] = f"https://{account}.blob.core.windows.net/{asset.uri}"
         return {
-            "id": f"azureml://registries/{self.name}/models/{model.name}/versions/{model.version}",
-            "name": model.name,
-            "type": "models",
+            "id": f"azureml://registries/{self.name}/{kind}/{asset.name}/versions/{asset.version}",
+            "name": asset.name,
+            "type": kind,
             "properties": properties,
             "systemData": SYSTEM_DATA,
         }
 
     def _data_reference(self, asked: Asked) -> Answer:
         uri = json.loads(asked.body)["blobUri"]
-        origin, container = re.fullmatch(r"(https://[^/]+)/([^/]+)/.*", uri).groups()  # type: ignore[union-attr]
-        credential = {
-            "credentialType": "SAS",
-            "sasUri": f"{origin}/{container}?{self.sas(container)}",
-            "wasbsUri": None,
-        }
+        container, account, name = re.fullmatch(r"(https://([^/.]+)[^/]+/([^/]+))/.*", uri).groups()  # type: ignore[union-attr]
+        signed = {"sasUri": f"{container}?{self.sas(name, account=account)}", "wasbsUri": None} if self.sas else {}
+        credential = {"credentialType": "SAS" if self.sas else "NoCredentials", **signed}
         reference = {"blobUri": uri, "storageAccountArmId": "/storage", "credential": credential}
         return Answer(200, {"blobReferenceForConsumption": reference})

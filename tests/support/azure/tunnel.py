@@ -38,6 +38,7 @@ class Tunnel:
 
 class _Handler(BaseHTTPRequestHandler):
     tunnel: Tunnel
+    disable_nagle_algorithm = True
 
     def do_CONNECT(self) -> None:
         port = self.tunnel.port(self.path.rpartition(":")[0])
@@ -48,6 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         with socket.create_connection(("127.0.0.1", port)) as upstream:
+            upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
             Thread(target=_copy, args=(upstream, self.connection), daemon=True).start()
             _copy(self.connection, upstream)
 

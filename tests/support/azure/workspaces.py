@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 ARM = "management.azure.com"
 PROVIDER = "providers/Microsoft.MachineLearningServices"
+_CONTAINERS = {
+    "AzureBlob": "containerName",
+    "AzureDataLakeGen2": "filesystem",
+    "AzureFile": "fileShareName",
+    "AzureDataLakeGen1": "storeName",
+}
 SYSTEM_DATA = {"createdAt": "2026-05-10T19:54:51.07058+00:00", "createdBy": "someone", "createdByType": "User"}
 NO_SUCH = error(404, "UserError", "there is no such thing in the workspace")
 
@@ -61,6 +67,9 @@ class Datastore:
     container: str
     credentials_type: str = "None"
     secrets: dict[str, str] = field(default_factory=dict)
+    type: str = "AzureBlob"
+    endpoint: str = "core.windows.net"
+    protocol: str = "https"
 
     @property
     def is_default(self) -> bool:
@@ -72,11 +81,11 @@ class Datastore:
         return {
             "isDefault": self.is_default,
             "credentials": {"credentialsType": self.credentials_type},
-            "datastoreType": "AzureBlob",
+            "datastoreType": self.type,
             "accountName": self.account,
-            "containerName": self.container,
-            "endpoint": "core.windows.net",
-            "protocol": "https",
+            _CONTAINERS[self.type]: self.container,
+            "endpoint": self.endpoint,
+            "protocol": self.protocol,
             "serviceDataAccessAuthIdentity": "None",
             "description": None,
             "tags": {},

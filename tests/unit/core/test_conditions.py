@@ -28,7 +28,7 @@ verdicts = st.builds(
 
 
 def seen(verdict: Verdict, previous: Any = (), generation: int = 1, now: datetime = NOW) -> list[Any]:
-    return list(conditions(verdict, list(previous), generation, now))
+    return list(conditions(verdict, None, list(previous), generation, now))
 
 
 def test_a_resource_that_serves_is_ready_and_available_and_nothing_else() -> None:

@@ -230,5 +230,5 @@ def test_a_pod_is_ready_until_it_leaves() -> None:
     ],
 )
 def test_the_fetcher_reports_what_it_fetched(state: dict[str, Any], sha256: str | None) -> None:
-    report = fetched_model(fetching(state))
+    report = fetched_model(fetching(state), "fetch")
     assert (report and report["sha256"]) == sha256

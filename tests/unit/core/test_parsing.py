@@ -9,7 +9,7 @@ from tests.support.objects import leaving, owner, stored_owner
 
 def test_what_the_user_left_out_has_its_default() -> None:
     assert owner().spec == Spec(
-        model=Model(name="claims", uri=URI, version="1"),
+        models=(Model(name="claims", uri=URI, version="1"),),
         image="",
         replicas=1,
         service=ServiceSpec(type="ClusterIP", port=80, annotations={}),
@@ -29,7 +29,7 @@ def test_every_field_of_the_spec_is_read() -> None:
         deletionPolicy="Orphan",
     ).spec
     assert spec == Spec(
-        model=Model("claims", URI, "1", sha256="ab" * 32, file="a.onnx", secret_name="storage"),
+        models=(Model("claims", URI, "1", sha256="ab" * 32, file="a.onnx", secret_name="storage"),),
         image="env:4",
         replicas=3,
         resources={"limits": {"cpu": 1}},
@@ -41,7 +41,7 @@ def test_every_field_of_the_spec_is_read() -> None:
 
 def test_a_workload_identity_is_read() -> None:
     identity = {"clientId": "the-client", "tenantId": "the-tenant"}
-    model = owner(model={"credentials": {"workloadIdentity": identity}}).spec.model
+    model = owner(model={"credentials": {"workloadIdentity": identity}}).spec.models[0]
     assert model.workload_identity == WorkloadIdentity(client_id="the-client", tenant_id="the-tenant")
     assert model.secret_name == ""
 
@@ -85,4 +85,4 @@ def test_the_endpoint_is_the_service_and_its_port_where_it_is_not_that_of_http(p
 
 @pytest.mark.parametrize(("version", "label"), [("3", "claims version 3"), ("", "claims")])
 def test_messages_call_a_model_by_its_version_where_it_has_one(version: str, label: str) -> None:
-    assert owner(version=version).spec.model.label == label
+    assert owner(version=version).spec.models[0].label == label

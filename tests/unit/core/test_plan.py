@@ -34,7 +34,10 @@ def deployment_after(of: ModelDeployment, live: dict[str, Any], defaults: Defaul
 
 
 def test_pods_are_applied_last_when_all_that_they_need_is_there() -> None:
-    kinds = [child_key(view)[0] for view in plan(WITH_SECRET, Observed(credentials=SECRET), DEFAULTS).children]
+    kinds = [
+        child_key(view)[0]
+        for view in plan(WITH_SECRET, Observed(credentials={"storage": SECRET}), DEFAULTS).children
+    ]
     assert kinds == ["ServiceAccount", "Secret", "NetworkPolicy", "PodDisruptionBudget", "Service", "Deployment"]
 
 
@@ -43,12 +46,12 @@ def test_without_credentials_there_is_no_secret() -> None:
 
 
 def test_the_secret_has_the_keys_that_give_access_and_no_others() -> None:
-    todo = plan(WITH_SECRET, Observed(credentials=SECRET), DEFAULTS)
-    assert view_of(SecretView, todo) == SecretView("claims-model", {"sasToken": "c2ln"})
+    todo = plan(WITH_SECRET, Observed(credentials={"storage": SECRET}), DEFAULTS)
+    assert view_of(SecretView, todo) == SecretView("claims-model", {"claims.sasToken": "c2ln"})
 
 
 def test_all_objects_but_the_secret_have_the_name_of_the_owner() -> None:
-    views = plan(WITH_SECRET, Observed(credentials=SECRET), DEFAULTS).children
+    views = plan(WITH_SECRET, Observed(credentials={"storage": SECRET}), DEFAULTS).children
     assert {view.name for view in views if not isinstance(view, SecretView)} == {"claims"}
 
 

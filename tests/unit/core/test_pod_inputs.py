@@ -26,7 +26,7 @@ def pod_view(**spec: Any) -> PodView:
     ],
 )
 def test_the_server_is_told_name_version_and_place(spec: dict[str, Any], argument: str) -> None:
-    assert pod_view(**spec).model == argument
+    assert pod_view(**spec).models[0].argument == argument
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_image_is_the_users_or_the_stock_server(spec: dict[str, Any], image:
 
 def test_a_workload_identity_reaches_the_fetcher_and_not_the_server() -> None:
     pod = pod_view(model=IDENTITY, env=[{"name": "A", "value": "b"}])
-    assert [variable["name"] for variable in pod.fetch_env] == [
+    assert [variable["name"] for variable in pod.models[0].env] == [
         "AZURE_CLIENT_ID",
         "AZURE_TENANT_ID",
         "AZURE_FEDERATED_TOKEN_FILE",
@@ -50,9 +50,9 @@ def test_a_workload_identity_reaches_the_fetcher_and_not_the_server() -> None:
 def test_a_variable_stands_once_and_the_model_is_fetched_with_its_own_identity() -> None:
     """Kubernetes refuses a Deployment that names a variable twice."""
     pod = pod_view(model=IDENTITY, env=[{"name": "AZURE_CLIENT_ID", "value": "of the user's code"}])
-    named = [variable["name"] for variable in pod.fetch_env]
+    named = [variable["name"] for variable in pod.models[0].env]
     assert len(set(named)) == len(named)
-    assert {"name": "AZURE_CLIENT_ID", "value": "the-client"} in pod.fetch_env
+    assert {"name": "AZURE_CLIENT_ID", "value": "the-client"} in pod.models[0].env
     assert pod.env == ({"name": "AZURE_CLIENT_ID", "value": "of the user's code"},)
 
 

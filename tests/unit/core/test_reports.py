@@ -36,7 +36,7 @@ def test_what_is_hopeless_is_known_to_the_server_under_the_same_name() -> None:
 def test_the_facts_about_a_fetched_model_are_read(tmp_path: Path) -> None:
     log, manifest = tmp_path / "log", SimpleNamespace(sha256="ab" * 32, size=1000, files=["a", "b"])
     fetch._report(manifest, log, 1.5)  # type: ignore[arg-type]  # as much of it as is reported
-    report = fetched_model(pod_that_ended(0, log))
+    report = fetched_model(pod_that_ended(0, log), "fetch")
     assert report == {**json.loads(log.read_text()), "sha256": "ab" * 32, "bytes": 1000, "files": 2}
 
 

@@ -10,6 +10,7 @@ import pytest
 from modelfleet.core.api import ModelDeployment
 from modelfleet.core.diagnosis import Cause
 from modelfleet.core.observed import Observed
+from modelfleet.core.registered import Resolved
 from modelfleet.core.status import PROGRESS_DEADLINE, status_of
 from tests.support.kstatus import kstatus
 from tests.support.objects import (
@@ -35,7 +36,7 @@ SCHEMA = crd_schema("status")
 def status(
     of: ModelDeployment, observed: Observed, problem: Cause | None = None, at: datetime = MOMENT
 ) -> dict[str, Any]:
-    return dict(status_of(of, observed, problem, at))
+    return dict(status_of(Resolved(of), observed, problem, at))
 
 
 def status_in(situation: Situation) -> dict[str, Any]:
@@ -96,13 +97,9 @@ def test_a_status_in_full() -> None:
         "revision": "1f7f924f7f",
         "endpoint": "http://claims.ml.svc",
         "image": "modelfleet/server:1",
-        "model": {
-            "name": "claims",
-            "version": "1",
-            "digest": f"sha256:{'ab' * 32}",
-            "sizeBytes": 1000,
-            "files": 2,
-        },
+        "models": [
+            {"name": "claims", "version": "1", "digest": f"sha256:{'ab' * 32}", "sizeBytes": 1000, "files": 2}
+        ],
         "replicas": 2,
         "readyReplicas": 2,
         "updatedReplicas": 2,
@@ -112,11 +109,11 @@ def test_a_status_in_full() -> None:
 
 def test_what_was_fetched_is_remembered_as_long_as_the_revision_lasts() -> None:
     fetched = status(NEW, world(NEW, settled(NEW), [ready_pod(NEW, initContainerStatuses=[FETCHED])]))
-    assert fetched["model"]["digest"] == f"sha256:{'ab' * 32}"
+    assert fetched["models"][0]["digest"] == f"sha256:{'ab' * 32}"
     without_pods = status(after(NEW, fetched), world(NEW, settled(NEW)))
-    assert without_pods["model"] == fetched["model"]
+    assert without_pods["models"] == fetched["models"]
     next_revision = status(after(OLD, fetched), world(OLD, settled(OLD)))
-    assert next_revision["model"] == {"name": "claims", "version": "1"}
+    assert next_revision["models"] == [{"name": "claims", "version": "1"}]
 
 
 def test_the_image_is_that_of_the_pods_and_unknown_until_there_are_some() -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 
 from modelfleet.core.api import ModelDeployment
+from modelfleet.core.registered import Resolved
 from modelfleet.core.status import Transition, status_of, transitions
 from tests.unit.core.situations import SITUATIONS, Situation, in_every_situation
 
@@ -13,7 +14,7 @@ MOMENT = datetime(2025, 11, 22, 13, tzinfo=UTC)
 def step(of: ModelDeployment, situation: Situation, minute: int = 0) -> tuple[ModelDeployment, list[Transition]]:
     """Reconcile once: the ModelDeployment with its new status, and the Events on the way."""
     moment = MOMENT + timedelta(minutes=minute)
-    status = status_of(of, situation.observed, situation.problem, moment)
+    status = status_of(Resolved(of), situation.observed, situation.problem, moment)
     return dataclasses.replace(of, status=status), list(transitions(of, status))
 
 

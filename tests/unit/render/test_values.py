@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from modelfleet.core.views import (
     DeploymentView,
+    ModelView,
     NetworkPolicyView,
     PodDisruptionBudgetView,
     PodView,
@@ -52,17 +53,28 @@ def pod(word: Word) -> PodView:
         selector={"selector": word("selector")},
         service_account=word("account"),
         image=word("image"),
-        model=word("model"),
-        uri=word("uri"),
-        sha256=word("sha256"),
-        directory=word("directory"),
+        models=(model(word),),
         secret_name=word("secret"),
+        secret_items=({"key": word("key of the Secret"), "path": word("path")},),
         workload_identity=True,
         resources={"limits": {"memory": word("memory")}},
         env=({"name": word("variable"), "value": word("value")},),
-        fetch_env=({"name": "A", "value": word("fetch value")},),
         pass_through={"nodeSelector": {"pool": word("pool")}, "tolerations": [{"key": word("key")}]},
         has_spread=False,
+    )
+
+
+def model(word: Word) -> ModelView:
+    return ModelView(
+        container=word("container"),
+        argument=word("argument"),
+        uri=word("uri"),
+        sha256=word("sha256"),
+        listing=word("listing"),
+        directory=word("directory"),
+        credentials=word("credentials"),
+        workload_identity=True,
+        env=({"name": "A", "value": word("fetch value")},),
     )
 
 

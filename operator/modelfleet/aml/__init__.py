@@ -1,0 +1,1 @@
+"""Azure Machine Learning: from the name of a model to pinned files."""
