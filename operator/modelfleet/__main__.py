@@ -19,8 +19,8 @@ from modelfleet.runtime.operate import operate
 from modelfleet.runtime.settings import Settings, SettingsError, read_settings
 
 LEASE = "modelfleet-operator"
-CHATTY = ("kopf.objects", "azure", "msal")
-"""Loggers with a line for every event of every object, or for every request."""
+QUIET = {"kopf.objects": logging.WARNING, "azure": logging.ERROR, "msal": logging.ERROR}
+"""Loggers with a line for every event of every object, for every request, or for what our errors say better."""
 
 
 def main() -> None:
@@ -31,8 +31,8 @@ def main() -> None:
         sys.exit(f"modelfleet: {error}")
     kopf.configure(log_format=kopf.LogFormat.JSON)
     logging.getLogger().setLevel(settings.log_level)
-    for chatty in CHATTY:
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name, level in QUIET.items():
+        logging.getLogger(name).setLevel(level)
     try:
         asyncio.run(_run(settings))
     except LeaseLost as error:

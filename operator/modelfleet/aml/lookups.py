@@ -6,6 +6,7 @@ and says nothing where there are no files at all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ from modelfleet.core.registered import (
 
 ENDPOINT = "core.windows.net"
 """That of datastores which name none."""
+_ENDPOINTS = (ENDPOINT, "core.usgovcloudapi.net", "core.chinacloudapi.cn", "storage.azure.net")
+_ACCOUNT = re.compile(rf"https://[a-z0-9-]+(\.z\d+)?\.blob\.({'|'.join(map(re.escape, _ENDPOINTS))})")
 PAGE = 5000
 """How many blobs are listed with one request, the most that storage allows."""
 
@@ -115,6 +118,7 @@ def _files(client: Client, name: str, version: str, uri: str | None) -> _Files:
     if client.workspace.registry:
         return _signed_files(client, name, version, where, uri)
     place = _blob_path(client, where) if isinstance(where, DatastorePath) else where
+    _check_account(place.account, what)
     with client.asking(what, Kind.FILES):
         blobs = list(_blobs(place, client.credential))
     return _Files(place, *files_at(place.path, blobs))
@@ -170,6 +174,20 @@ def _blob_path(client: Client, where: DatastorePath) -> BlobPath:
             "model.uri.",
         )
     return BlobPath(f"https://{store.account_name}.blob.{store.endpoint or ENDPOINT}", container, where.path)
+
+
+def _check_account(account: str, what: str) -> None:
+    """Raise Unsupported unless the account is one of Azure.
+
+    Whoever may register a model or a datastore could otherwise have a token sent to them that opens all storage of
+    this identity.
+    """
+    if not _ACCOUNT.fullmatch(account):
+        raise Unsupported(
+            "ModelUnsupported",
+            f"The files of {what} are said to be at {urlsplit(account).hostname}, which is no host of Azure Blob "
+            "storage: register the model again, from a datastore in Azure.",
+        )
 
 
 def _blobs(place: BlobPath, credential: Any) -> Iterator[Blob]:

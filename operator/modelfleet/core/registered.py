@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from modelfleet.core.api import Environment, Model, ModelDeployment, Workspace
 from modelfleet.core.diagnosis import Cause
@@ -154,7 +154,7 @@ def path_of(uri: str, workspace: Workspace) -> DatastorePath | BlobPath:
             workspace = replace(workspace, subscription_id=names[0], resource_group=names[1], name=names[2])
         return DatastorePath(workspace, where["datastore"], where["path"].strip("/"))
     if found := _BLOB_PATH.fullmatch(uri):
-        return BlobPath(found["account"], found["container"], found["path"].strip("/"))
+        return BlobPath(found["account"], found["container"], unquote(found["path"]).strip("/"))
     raise Unsupported(
         "ModelUnsupported",
         f"Azure says that its files are at {uri.partition('?')[0]}, which is no path of a datastore: register the "

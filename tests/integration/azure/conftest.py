@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -12,9 +13,11 @@ import pytest
 from modelfleet.aml import clients, lookups
 from modelfleet.aml.clients import IDENTITY, Client, Clients
 from modelfleet.core import api
-from modelfleet.core.errors import Retryable, Terminal
+from modelfleet.core.errors import ModelfleetError, Retryable, Terminal
 from modelfleet.core.registered import Principal, Resolution
 from tests.support.azure import cloud
+from tests.support.azure.asked import Fault
+from tests.support.azure.registries import Registry
 from tests.support.azure.tokens import CLIENT, TENANT
 from tests.support.azure.workspaces import Datastore, Model, Workspace
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.support.azure.asked import Answer
     from tests.support.azure.cloud import Cloud
 
 with warnings.catch_warnings():
@@ -34,6 +38,8 @@ SECRET = "planted-secret"
 PRINCIPAL = Principal(TENANT, CLIENT, SECRET)
 HOME = api.Workspace(SUBSCRIPTION, "rg-ml", "ml-prod")
 SHARED = api.Workspace(registry="shared")
+PLANTED = "eyJhbGciOiJSUzI1NiJ9.planted-token?sv=2026-01-01&sig=planted"
+"""What no sentence may show."""
 DATASTORE = "azureml://datastores/workspaceblobstore/paths"
 
 
@@ -104,6 +110,22 @@ def identity(azure: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return token
 
 
+@pytest.fixture
+def model(workspace: Workspace) -> Model:
+    """A registered model, whose files are in an account that answers nothing but faults."""
+    workspace.datastores = [Datastore("workspaceblobstore", "faulty", "models")]
+    workspace.models = [Model("claims", "3", f"{DATASTORE}/claims")]
+    return workspace.models[0]
+
+
+@pytest.fixture
+def registry(azure: Cloud) -> Registry:
+    """A registry whose files are in an account that answers nothing but faults."""
+    found = Registry("shared", ("faulty",), azure.storage.sas, [Model("claims", "3", "models/claims")])
+    azure.control.registries[:] = [found]
+    return found
+
+
 def client(workspace: api.Workspace = HOME, principal: Principal | None = PRINCIPAL) -> Client:
     """A new client."""
     return Clients().of(workspace, principal)
@@ -123,3 +145,23 @@ def failure(ask: Callable[[], object]) -> Terminal | Retryable:
         ask()
     assert isinstance(raised.value, Terminal | Retryable)
     return raised.value
+
+
+def failed(
+    ask: Callable[[], object], class_: type[ModelfleetError], reason: str, *words: str
+) -> Terminal | Retryable:
+    """The error that a question has to end in, which shows no secret however it is written."""
+    raised = failure(ask)
+    assert (type(raised), raised.reason) == (class_, reason), str(raised)
+    shown = str(raised) + repr(raised) + "".join(traceback.format_exception(raised))
+    assert not [secret for secret in (SECRET, PLANTED, "planted", "sig=", "client_secret") if secret in shown]
+    for word in words:
+        assert word in str(raised)
+    assert str(raised)[0].isupper()
+    assert str(raised).endswith(".")
+    return raised
+
+
+def fails_with(azure: Cloud, host: str, answer: Answer) -> None:
+    """From now on, that is the answer to whatever is asked of a host, or of what matches the pattern."""
+    azure.control.faults = [Fault(host, answer)]

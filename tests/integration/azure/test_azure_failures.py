@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import traceback
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import trustme
 
-from modelfleet.aml import clients, lookups
+from modelfleet.aml import lookups
 from modelfleet.core import api, errors
 from modelfleet.core.registered import Principal
-from tests.integration.azure.conftest import DATASTORE, HOME, PRINCIPAL, SECRET, SHARED, client, failure, resolved
-from tests.support.azure.asked import BREAKS_OFF, HANGS_UP, SILENCE, STALLS, Answer, Fault, error, storage_error
+from tests.integration.azure.conftest import (
+    HOME,
+    PLANTED,
+    PRINCIPAL,
+    SECRET,
+    SHARED,
+    client,
+    failed,
+    fails_with,
+    failure,
+    resolved,
+)
+from tests.support.azure.asked import Answer, error, storage_error
 from tests.support.azure.cloud import FAULTY
 from tests.support.azure.registries import DISCOVERY, REGION, Registry
 from tests.support.azure.tokens import CLIENT, LOGIN, TENANT
-from tests.support.azure.workspaces import ARM, Datastore, Model, Workspace
-from tests.support.ports import free_port
+from tests.support.azure.workspaces import ARM, Model, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,23 +35,7 @@ if TYPE_CHECKING:
 
     from tests.support.azure.cloud import Cloud
 
-PLANTED = "eyJhbGciOiJSUzI1NiJ9.planted-token?sv=2026-01-01&sig=planted"
 ENVIRONMENT = api.Environment("claims-env:4", HOME)
-
-
-def failed(
-    ask: Callable[[], object], class_: type[errors.ModelfleetError], reason: str, *words: str
-) -> errors.Terminal | errors.Retryable:
-    """The error that a question has to end in, which shows no secret however it is written."""
-    raised = failure(ask)
-    assert (type(raised), raised.reason) == (class_, reason), str(raised)
-    shown = str(raised) + repr(raised) + "".join(traceback.format_exception(raised))
-    assert not [secret for secret in (SECRET, PLANTED, "planted", "sig=", "client_secret") if secret in shown]
-    for word in words:
-        assert word in str(raised)
-    assert str(raised)[0].isupper()
-    assert str(raised).endswith(".")
-    return raised
 
 
 def latest() -> str:
@@ -52,26 +44,6 @@ def latest() -> str:
 
 def image() -> str:
     return lookups.image_of(client(), ENVIRONMENT)
-
-
-@pytest.fixture
-def model(workspace: Workspace) -> Model:
-    """A registered model, whose files are in an account that answers nothing but faults."""
-    workspace.datastores = [Datastore("workspaceblobstore", "faulty", "models")]
-    workspace.models = [Model("claims", "3", f"{DATASTORE}/claims")]
-    return workspace.models[0]
-
-
-@pytest.fixture
-def registry(azure: Cloud) -> Registry:
-    """A registry whose files are in an account that answers nothing but faults."""
-    found = Registry("shared", ("faulty",), azure.storage.sas, [Model("claims", "3", "models/claims")])
-    azure.control.registries[:] = [found]
-    return found
-
-
-def fails_with(azure: Cloud, host: str, answer: Answer) -> None:
-    azure.control.faults = [Fault(host, answer)]
 
 
 # Not there
@@ -354,74 +326,3 @@ def test_storage_that_does_not_answer_as_it_should(
     fails_with(azure, FAULTY, answer)
     for home in (HOME, SHARED):
         failed(lambda home=home: resolved(workspace=home), class_, reason)  # type: ignore[misc]
-
-
-# Nobody answers
-
-HOSTS = [ARM, LOGIN, FAULTY]
-
-
-@pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("answer", [SILENCE, STALLS], ids=lambda answer: answer.body)
-def test_a_host_that_does_not_answer_to_the_end(
-    azure: Cloud, model: Model, host: str, answer: Answer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clients, "LIMITS", {**clients.LIMITS, "read_timeout": 0.2})
-    fails_with(azure, host, answer)
-    failed(resolved, errors.Unreachable, "AzureTimeout", f"No answer came in time from {host}")
-
-
-@pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("answer", [HANGS_UP, BREAKS_OFF], ids=lambda answer: answer.body)
-def test_a_host_that_hangs_up(azure: Cloud, model: Model, host: str, answer: Answer) -> None:
-    fails_with(azure, host, answer)
-    failed(resolved, errors.Unreachable, "AzureUnreachable", host, "the connection ended")
-
-
-@pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("principal", [PRINCIPAL, None])
-def test_a_host_to_which_the_proxy_does_not_lead(
-    azure: Cloud,
-    identity: Path,
-    model: Model,
-    host: str,
-    principal: Principal | None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    routes = {
-        pattern: port
-        for pattern, port in azure.tunnel.routes.items()
-        if pattern not in {host, "*.blob.core.windows.net"}
-    }
-    monkeypatch.setattr(azure.tunnel, "routes", routes)
-    words = (f"There is no connection to {host}", "the proxy does not lead there")
-    failed(lambda: resolved(principal=principal), errors.Unreachable, "AzureUnreachable", *words)
-
-
-def test_a_registry_that_cannot_be_discovered(azure: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(azure.tunnel.routes, DISCOVERY)
-    failed(lambda: client(SHARED), errors.Unreachable, "AzureUnreachable", DISCOVERY)
-
-
-def test_a_proxy_that_is_down(azure: Cloud, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTPS_PROXY", "https_proxy"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
-    failed(latest, errors.Unreachable, "AzureUnreachable", LOGIN, "no connection can be made")
-
-
-def test_a_name_that_cannot_be_resolved(
-    model: Model, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As after the storage account was deleted."""
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1,localhost,invalid")
-    workspace.datastores[0].endpoint = "core.invalid"
-    words = ("faulty.blob.core.invalid", "its name cannot be resolved")
-    failed(resolved, errors.Unreachable, "AzureUnreachable", *words)
-
-
-def test_a_certificate_that_is_not_trusted(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As behind a proxy that reads what is sent."""
-    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
-    failed(latest, errors.Unreachable, "AzureUnreachable", LOGIN, "its certificate is not trusted")

@@ -190,6 +190,37 @@ def test_other_datastores_are_unsupported(
     assert "workspaceblobstore of the workspace ml-prod" in str(error)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://demo.blob.example.com",
+        "https://demo.blob.core.windows.net.example.com",
+        "https://demo.blob.core.windows.net@example.com",
+        "https://example.com/.blob.core.windows.net",
+        "https://example.com\\.blob.core.windows.net",
+        "https://demo.blob.core.windows.net:444",
+    ],
+)
+def test_no_token_is_sent_to_hosts_that_are_not_azures(azure: Cloud, register: Register, address: str) -> None:
+    """Whoever registers a model, or its datastore, says where its files are."""
+    register(f"{address}/models/claims")
+    azure.tunnel.refused.clear()
+    assert failure(resolved).reason == "ModelUnsupported"
+    assert azure.tunnel.refused == []
+
+
+def test_the_endpoint_of_a_datastore_is_azures(azure: Cloud, register: Register, workspace: Workspace) -> None:
+    register(f"{DATASTORE}/claims")
+    azure.tunnel.refused.clear()
+    for endpoint in ("core.example.com", "core.windows.net@example.com", "core.windows.net/example.com"):
+        workspace.datastores[0].endpoint = endpoint
+        assert failure(resolved).reason == "ModelUnsupported"
+    assert azure.tunnel.refused == []
+    for endpoint in ("core.usgovcloudapi.net", "core.chinacloudapi.cn"):
+        workspace.datastores[0].endpoint = endpoint
+        assert failure(resolved).reason == "AzureUnreachable"
+
+
 def test_the_newest_version_is_found_with_one_request(azure: Cloud, register: Register) -> None:
     for version in ("9", "10", "2"):
         register("azureml://x", version)

@@ -97,8 +97,8 @@ class Cloud:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Cloud]:
-    """An Azure without workspaces, which ends with the block."""
+def running(folder: Path, host: str = "127.0.0.1") -> Iterator[Cloud]:
+    """An Azure without workspaces, which ends with the block; `host` is where its clients see this machine."""
     authority = trustme.CA()
     certificate = authority.issue_cert(ARM, LOGIN, "*.api.azureml.ms", "*.experiments.azureml.net", STORAGE)
     trusted, chain, key = folder / "ca.pem", folder / "azure.pem", folder / "azure.key"
@@ -108,7 +108,7 @@ def running(folder: Path) -> Iterator[Cloud]:
     control = ControlPlane()
     with azurite.running(folder, certificate=chain, key=key) as storage, _served(control, certificate) as port:
         told = dict.fromkeys((ARM, LOGIN, DISCOVERY, REGION, FAULTY), port)
-        tunnel = Tunnel({**told, STORAGE: storage.port})
+        tunnel = Tunnel({**told, STORAGE: storage.port}, host)
         yield Cloud(control, storage, tunnel, _environment(tunnel, trusted))
         tunnel.close()
 

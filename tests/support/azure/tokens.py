@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.support.azure.asked import Answer, Asked
 
@@ -16,9 +17,12 @@ CLIENT = "22222222-2222-2222-2222-222222222222"
 
 @dataclass
 class Entra:
-    """An authority that gives tokens to who presents one of the secrets, or one of the federated tokens."""
+    """An authority that gives tokens to who presents one of the secrets, or one of the federated tokens, or the
+    token of a service account of Kubernetes whose subject is federated.
+    """
 
     accepts: set[str] = field(default_factory=set)
+    federated: set[str] = field(default_factory=set)
     lifetime_s: int = 3600
 
     def answer(self, asked: Asked) -> Answer:
@@ -26,7 +30,8 @@ class Entra:
         if asked.method == "GET":
             return Answer(200, _configuration(asked.path.split("/")[1]))
         form = asked.form
-        if not {form.get("client_secret"), form.get("client_assertion")} & self.accepts:
+        shown = {form.get("client_secret"), form.get("client_assertion")}
+        if not shown & self.accepts and _subject(form.get("client_assertion", "")) not in self.federated:
             said = "AADSTS7000215: Invalid client secret provided."
             return Answer(401, {"error": "invalid_client", "error_description": said, "error_codes": [7000215]})
         token = _token(form["scope"].removesuffix("/.default"), form["client_id"], self.lifetime_s)
@@ -36,11 +41,22 @@ class Entra:
 
 def audience(authorization: str) -> str:
     """What the token in the header is for; nothing where it has expired or is none."""
+    claims = _claims(authorization)
+    return str(claims["aud"]) if claims.get("exp", 0) > time.time() else ""
+
+
+def _subject(assertion: str) -> str:
+    """Whose token Kubernetes says it is, if it is one for exchange at Entra; its signature is not looked at."""
+    claims = _claims(assertion)
+    return str(claims.get("sub", "")) if "api://AzureADTokenExchange" in claims.get("aud", []) else ""
+
+
+def _claims(token: str) -> dict[str, Any]:
     try:
-        claims = json.loads(base64.urlsafe_b64decode(authorization.split(".")[1] + "=="))
+        found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
     except (IndexError, ValueError):
-        return ""
-    return str(claims["aud"]) if claims["exp"] > time.time() else ""
+        return {}
+    return found
 
 
 def _configuration(tenant: str) -> dict[str, object]:

@@ -12,16 +12,18 @@ PIECE = 64 * 1024
 
 
 class Tunnel:
-    """A running proxy. `routes` are ports by patterns of hosts; `refused` are those asked for in vain."""
+    """A running proxy at an address of this machine, which is the `host` that its clients know. `routes` are ports
+    by patterns of hosts; `refused` are those asked for in vain.
+    """
 
-    def __init__(self, routes: dict[str, int]) -> None:
+    def __init__(self, routes: dict[str, int], host: str = "127.0.0.1") -> None:
         self.routes = routes
         self.refused: list[str] = []
         handler = type("Handler", (_Handler,), {"tunnel": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = ThreadingHTTPServer((host, 0), handler)
         self._server.daemon_threads = True
         Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{host}:{self._server.server_port}"
 
     def port(self, host: str) -> int | None:
         """Where the host is, if anywhere."""
