@@ -156,9 +156,12 @@ def reported(reason: str, message: str, **facts: object) -> str:
     return json.dumps({"reason": reason, "message": message, **facts}) + "\n"
 
 
-FETCHED = container(
-    "fetch", ended(0, reported("Fetched", "", sha256="ab" * 32, bytes=1000, files=2), reason="Completed")
-)
+def fetched(sha256: str) -> Manifest:
+    """The fetcher's container, done, with files of that checksum."""
+    return container("fetch", ended(0, reported("Fetched", "", sha256=sha256, bytes=1000, files=2), "Completed"))
+
+
+FETCHED = fetched("ab" * 32)
 
 
 def as_stored(manifest: Mapping[str, Any]) -> Manifest:

@@ -25,6 +25,7 @@ Asker = Hashable
 THREADS = 8
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 60.0
+DOUBLINGS = 10  # by then a pause is the longest anyway; a thousand would be too much for a float
 FORGOTTEN_AFTER_S = 3600.0
 
 
@@ -112,7 +113,8 @@ class Answers:
     def _failed(self, known: _Known, error: Terminal | Retryable) -> None:
         known.error = error
         known.failures += 1
-        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (known.failures - 1)) * random.uniform(0.8, 1)  # noqa: S311
+        doublings = min(known.failures - 1, DOUBLINGS)
+        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**doublings) * random.uniform(0.8, 1)  # noqa: S311
         asked_s = error.retry_after_s if isinstance(error, Retryable) else None
         known.due = self._now() + max(pause_s, asked_s or 0)
         logger.warning("%s: %s", error.reason, error)

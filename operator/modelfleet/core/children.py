@@ -29,7 +29,7 @@ from modelfleet.core.views import (
 PRINCIPAL = ("tenantId", "clientId", "clientSecret")
 CREDENTIAL_FORMS = (("sasToken",), ("accountKey",), PRINCIPAL)
 SIGNED = ("uri", "sasToken")
-"""What the operator itself puts into the Secret for a model of a registry."""
+"""What pods find in the Secret for a model of a registry; beside it stands the ``source`` that it is for."""
 CREDENTIAL_KEYS = ("sasToken", "accountKey", *PRINCIPAL)
 DNS_PORT = 53
 HTTPS_PORT = 443
@@ -101,9 +101,10 @@ def principal_of(workspace: Workspace, observed: Observed) -> Principal | None:
     return Principal(tenant, client, password)
 
 
-def signed_before(model: Model, owner: ModelDeployment, observed: Observed) -> bool:
-    """Return whether the pods have an address of the model that was signed before."""
-    return len(_live_keys(model, owner, observed)) == len(SIGNED)
+def signed_before(source: str, model: Model, owner: ModelDeployment, observed: Observed) -> bool:
+    """Return whether the pods have an address of that version of the model, signed before."""
+    live = _live_keys(model, owner, observed)
+    return live.keys() == {*SIGNED, "source"} and live["source"] == _base64(source)
 
 
 def children_of(owner: ModelDeployment, observed: Observed, defaults: Defaults) -> tuple[View, ...]:
@@ -163,21 +164,26 @@ def _secret(owner: ModelDeployment, observed: Observed) -> Iterator[SecretView]:
 def _credentials(model: Model, owner: ModelDeployment, observed: Observed) -> Manifest:
     if model.is_signed:
         signed = observed.signed.get(model.name)
-        return _encoded(signed) if signed else _live_keys(model, owner, observed)
+        return _encoded(signed, model.uri) if signed else _live_keys(model, owner, observed)
     secret = observed.credentials.get(model.secret_name)
     form = _form(CREDENTIAL_FORMS if model.workspace is None else (PRINCIPAL,), secret) if secret else None
     return {key: secret["data"][key] for key in form} if secret and form else {}
 
 
-def _encoded(signed: Signed) -> Manifest:
-    return {"uri": b64encode(signed.uri.encode()).decode(), "sasToken": b64encode(signed.token.encode()).decode()}
+def _encoded(signed: Signed, source: str) -> Manifest:
+    return {"uri": _base64(signed.uri), "sasToken": _base64(signed.token), "source": _base64(source)}
+
+
+def _base64(text: str) -> str:
+    return b64encode(text.encode()).decode()
 
 
 def _live_keys(model: Model, owner: ModelDeployment, observed: Observed) -> Manifest:
     """Return what the pods' Secret holds of a model's signed address, which may be good while Azure is away."""
     live = observed.children.get(("Secret", names.credentials_secret(owner.name)))
     data = dig(live, "data") or {}
-    return {key: data[f"{model.name}.{key}"] for key in SIGNED if f"{model.name}.{key}" in data}
+    keys = (*SIGNED, "source")
+    return {key: data[f"{model.name}.{key}"] for key in keys if f"{model.name}.{key}" in data}
 
 
 def _egress_ports(spec: Spec) -> tuple[int, ...]:

@@ -84,7 +84,7 @@ class Resolution:
     def status(self) -> Manifest:
         """Return the fields of the status that record it."""
         stated = asdict(self) | {"listing": f"{ALGORITHM}{self.listing}"}
-        return {name: value for name, value in stated.items() if value}
+        return {name: value for name, value in stated.items() if value != "" and value is not False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +138,11 @@ def recorded(status: Manifest, model: Model) -> Resolution | None:
     entry: Manifest = next((e for e in status.get("models", []) if e["name"] == model.name), {})
     if not model.workspace or not entry.get("source", "").startswith(model.workspace.source_of(model.name, "")):
         return None
+    if not entry.get("listing", "").startswith(ALGORITHM):
+        return None  # nothing would pin the files
     fields = {name: value for name, value in entry.items() if name in Resolution.__dataclass_fields__}
     try:
-        return Resolution(**fields | {"listing": entry.get("listing", "").removeprefix(ALGORITHM)})
+        return Resolution(**fields | {"listing": entry["listing"].removeprefix(ALGORITHM)})
     except TypeError:
         return None  # an older operator, or somebody else, wrote less
 
@@ -216,4 +218,4 @@ def _choice(names: list[str]) -> str:
 def _without_markers(files: list[Blob]) -> list[Blob]:
     """Drop the empty blobs that some tools leave where a folder is (hdi_isfolder)."""
     folders = {file.name[:end] for file in files for end, letter in enumerate(file.name) if letter == "/"}
-    return [file for file in files if file.size or (file.name not in folders and not file.name.endswith("/"))]
+    return [f for f in files if f.size or (f.name and f.name not in folders and not f.name.endswith("/"))]

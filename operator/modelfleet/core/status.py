@@ -51,7 +51,7 @@ def status_of(resolved: Resolved, observed: Observed, problem: Cause | None, now
         "selector": names.selector_string(names.pod_selector(owner.name)),
         "waitingFor": None if verdict.ready else _waiting_for(owner, verdict, live, problem),
         "conditions": conditions(
-            verdict, _models_resolved(resolved), owner.status.get("conditions", []), owner.generation, now
+            verdict, _models_resolved(resolved, problem), owner.status.get("conditions", []), owner.generation, now
         ),
     }
     return {name: value for name, value in status.items() if value is not None}
@@ -84,12 +84,16 @@ def _resolution(owner: ModelDeployment, status: Manifest) -> Iterator[Transition
         yield Transition(kind, after["reason"], after["message"])
 
 
-def _models_resolved(resolved: Resolved) -> Wanted | None:
-    """Return the condition on what Azure tells, where Azure has to tell something."""
+def _models_resolved(resolved: Resolved, problem: Cause | None) -> Wanted | None:
+    """Return the condition on what Azure tells, where Azure has to tell something.
+
+    It cannot be asked where ``problem`` came first.
+    """
     spec = resolved.owner.spec
     if not spec.environment and not any(model.workspace for model in spec.models):
         return None
-    if cause := resolved.problem or resolved.trouble:
+    unasked = None if is_resolved(resolved.owner) else problem
+    if cause := resolved.problem or resolved.trouble or unasked:
         return "ModelsResolved", False, cause.reason, cause.message
     return (
         "ModelsResolved",
@@ -122,7 +126,7 @@ def _model_status(
         name: before[name] for name in ("digest", "sizeBytes", "files") if same and name in before
     }
     stated = {"name": model.name, "version": model.version}
-    return {name: value for name, value in {**stated, **told, **measured}.items() if value}
+    return {name: value for name, value in {**stated, **told, **measured}.items() if value != ""}
 
 
 def _measured(index: int, revision: str, observed: Observed) -> Manifest:

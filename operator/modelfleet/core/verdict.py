@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelfleet.core import names
 from modelfleet.core.api import ModelDeployment
 from modelfleet.core.conditions import Verdict
-from modelfleet.core.diagnosis import Cause, diagnose, is_ready
+from modelfleet.core.diagnosis import Cause, diagnose, fetched_model, is_leaving, is_ready
 from modelfleet.core.manifest import Manifest, dig
 from modelfleet.core.observed import Deployment, Observed
 
@@ -22,7 +22,7 @@ def judge(owner: ModelDeployment, revision: str, observed: Observed, problem: Ca
     if live.revision != revision:
         return Verdict(False, available, False, "RollingOut", f"Starting revision {revision}.")
     if live.settled:
-        return _settled(owner, live)
+        return _differing(owner, revision, observed) or _settled(owner, live)
     return _unsettled(live, revision, observed, available)
 
 
@@ -34,6 +34,24 @@ def pods_of(revision: str, observed: Observed) -> list[Manifest]:
 def ready_count(revision: str, observed: Observed) -> int:
     """Return how many pods of a revision take traffic."""
     return sum(map(is_ready, pods_of(revision, observed)))
+
+
+def _differing(owner: ModelDeployment, revision: str, observed: Observed) -> Verdict | None:
+    """Return the verdict on pods of one revision that fetched different files, or None where they are the same.
+
+    Only files that nothing pins can be overwritten between the starts of two pods.
+    """
+    pods = [pod for pod in pods_of(revision, observed) if not is_leaving(pod)]
+    for index, model in enumerate(owner.spec.models):
+        reports = (fetched_model(pod, names.fetch_container(index)) for pod in pods)
+        if len({report["sha256"] for report in reports if report}) > 1:
+            message = (
+                f"Pods serve different files as {model.label}: those at {model.uri} were overwritten between "
+                "their starts. Give each version an address of its own, or write model.sha256; or delete the "
+                "older pods."
+            )
+            return Verdict(False, True, True, "ModelDiffers", _with_serving(message, True))
+    return None
 
 
 def _settled(owner: ModelDeployment, live: Deployment) -> Verdict:

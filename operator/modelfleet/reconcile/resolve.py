@@ -63,9 +63,9 @@ class _Asking:
         principal = principal_of(workspace, self.observed)
         before = recorded(self.owner.status, model)
         resolution = self._resolution(model, workspace, principal, before)
+        if resolution and model.is_signed:
+            resolution = self._with_address(model, workspace, principal, resolution, before)
         if not resolution:
-            return model
-        if model.is_signed and not self._sign(model, workspace, principal, resolution.version):
             return model
         self.resolutions[model.name] = resolution
         return resolution.of(model)
@@ -96,14 +96,23 @@ class _Asking:
         )
         return found
 
-    def _sign(self, model: Model, workspace: Workspace, principal: Principal | None, version: str) -> bool:
-        """Return whether the pods have an address to fetch the model from, a new one or that of before."""
-        answer = self.azure.signed(self.asker, workspace, principal, model.name, version)
-        before = signed_before(model, self.owner, self.observed)
-        heard = self._heard(answer, f"an address of {model.name} version {version}", before or None)
-        if answer.value:
-            self.signed[model.name] = answer.value
-        return bool(heard)
+    def _with_address(
+        self,
+        model: Model,
+        workspace: Workspace,
+        principal: Principal | None,
+        found: Resolution,
+        before: Resolution | None,
+    ) -> Resolution | None:
+        """Return ``found`` once it has a signed address, or else what the pods have one for that may be served."""
+        allowed = (found, before) if model.follows_latest else (found,)
+        held = (one for one in allowed if one and signed_before(one.source, model, self.owner, self.observed))
+        answer = self.azure.signed(self.asker, workspace, principal, model.name, found.version)
+        heard = self._heard(answer, f"an address of {model.name} version {found.version}", next(held, None))
+        if isinstance(heard, Resolution) or heard is None:
+            return heard
+        self.signed[model.name] = heard
+        return found
 
     def _heard(self, answer: Answer[Any], subject: str, otherwise: Any) -> Any:
         """Return the value of an answer, or ``otherwise``; why it is not the value is noted."""

@@ -48,7 +48,7 @@ class Site:
         return {"environment": {"image": self.image}, "env": env, **spec}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site(cluster: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An Azure with the sample models, and an operator that knows the way."""
     folder = tmp_path_factory.mktemp("azure")
@@ -67,6 +67,7 @@ def site(cluster: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) 
         lead_operator_to(found, Kubectl(cluster, SYSTEM), folder / "ca.pem")
         yield found
         Kubectl(cluster, SYSTEM)("rollout", "undo", OPERATOR)
+        Kubectl(cluster, SYSTEM)("delete", "configmap", "azure-ca")
 
 
 @pytest.fixture

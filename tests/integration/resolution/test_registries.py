@@ -24,7 +24,7 @@ def test_pods_get_a_signed_address_and_not_the_principal(kubectl: Kubectl, azure
     model = resolved(kubectl)["models"][0]
     assert model["uri"] == model["source"] == "azureml://registries/shared/models/claims/versions/3"
     given = signed(kubectl)
-    assert set(given) == {"claims.uri", "claims.sasToken"}
+    assert set(given) == {"claims.uri", "claims.sasToken", "claims.source"}
     assert given["claims.uri"] == "https://demo.blob.core.windows.net/models/claims/3/"
     exists(kubectl, "deployment", "claims")
     seen = kubectl("get", "mfd,deployment,service,pod,replicaset,events", "-o", "json")

@@ -19,6 +19,7 @@ from tests.support.objects import (
     container,
     deployment,
     ended,
+    fetched,
     leaving,
     owner,
     pod,
@@ -115,6 +116,18 @@ SITUATIONS = {
         ("claims version 2 is served by 5 pods", "."),
         ready=True,
         available=True,
+    ),
+    "pods have fetched different files": Situation(
+        world(
+            NEW,
+            settled(NEW),
+            [*ready_pods(NEW, 2), ready_pod(NEW, "claims-9", initContainerStatuses=[fetched("cd" * 32)])],
+        ),
+        "ModelDiffers",
+        DEGRADED,
+        ("Pods serve different files as claims version 2: those at https://", SERVES_ON),
+        available=True,
+        stalled=True,
     ),
     "scaled to zero": Situation(
         world(IDLE, settled(IDLE)),
