@@ -185,9 +185,10 @@ def files_at(path: str, blobs: Iterable[Blob]) -> tuple[bool, tuple[Blob, ...]]:
 def listing_of(files: Iterable[Blob], *, has_replicas: bool) -> str:
     """Return the hash that pins files, which the fetcher computes as well.
 
-    ETags differ between the replicas of a registry, so there only names and sizes count.
+    ETags differ between the replicas of a registry, so there only names and sizes count. Empty files do not: they
+    may stand for folders, of which storage tells different clients different things.
     """
-    ordered = sorted(files, key=lambda file: file.name.encode())
+    ordered = sorted((file for file in files if file.size), key=lambda file: file.name.encode())
     lines = (f"{'-' if has_replicas else file.etag} {file.size} {file.name}\n" for file in ordered)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

@@ -109,10 +109,19 @@ class _Asking:
         held = (one for one in allowed if one and signed_before(one.source, model, self.owner, self.observed))
         answer = self.azure.signed(self.asker, workspace, principal, model.name, found.version)
         heard = self._heard(answer, f"an address of {model.name} version {found.version}", next(held, None))
-        if isinstance(heard, Resolution) or heard is None:
-            return heard
-        self.signed[model.name] = heard
-        return found
+        if isinstance(heard, Signed):
+            self.signed[model.name] = heard
+            return found
+        if heard and heard is not found:
+            self._renew(model, workspace, principal, heard)
+        kept: Resolution | None = heard
+        return kept
+
+    def _renew(self, model: Model, workspace: Workspace, principal: Principal | None, kept: Resolution) -> None:
+        """Keep the address of the version that goes on serving from growing old."""
+        answer = self.azure.signed(self.asker, workspace, principal, model.name, kept.version)
+        if answer.value:
+            self.signed[model.name] = answer.value
 
     def _heard(self, answer: Answer[Any], subject: str, otherwise: Any) -> Any:
         """Return the value of an answer, or ``otherwise``; why it is not the value is noted."""

@@ -12,15 +12,16 @@ if TYPE_CHECKING:
 
 
 def listing_of(files: Iterable[RemoteFile], *, with_etags: bool = True) -> str:
-    """The sha256, in hexadecimal digits, of the UTF-8 text that has this line for each file:
+    """The sha256, in hexadecimal digits, of the UTF-8 text that has this line for each file that is not empty:
 
         ETAG SIZE PATH\\n
 
     Lines are sorted by the UTF-8 bytes of PATH, which is the path below the model's folder; for a model that is a
     single file, its name. SIZE is in bytes. ETAG has no double quotes; without `with_etags` it is `-`, for places
-    whose replicas have ETags of their own. The operator computes the very same.
+    whose replicas have ETags of their own. Empty files may stand for folders, of which storage tells different
+    clients different things. The operator computes the very same.
     """
-    ordered = sorted(files, key=lambda file: file.path.encode())
+    ordered = sorted((file for file in files if file.size), key=lambda file: file.path.encode())
     lines = (f"{_bare(file.etag if with_etags else None)} {file.size} {file.path}\n" for file in ordered)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

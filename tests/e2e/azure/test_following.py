@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.azure.conftest import POLL_S, Site, place, principal, registered
 from tests.e2e.conftest import users
-from tests.support.azure.asked import Answer, Fault, error
+from tests.support.azure.asked import HANGS_UP, SILENCE, Answer, Fault, error
 from tests.support.eventually import eventually
 from tests.support.modeldeployments import apply, condition, ready_reason, status_of
 
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-FAULTS = {
+
+FAILURES = {
     "AzureUnauthorized": error(401, "InvalidAuthenticationToken", "no"),
     "AzureAccessDenied": error(403, "AuthorizationFailed", "no"),
     "ModelNotFound": error(404, "UserError", "no"),
     "AzureThrottled": error(429, "TooManyRequests", "no", Retry_After="2"),
     "AzureUnavailable": error(503, "ServiceUnavailable", "no"),
+    "AzureTimeout": SILENCE,
+    "AzureUnreachable": HANGS_UP,
 }
 
 
@@ -65,7 +68,7 @@ async def test_whatever_azure_answers_what_serves_goes_on(
     await asyncio.to_thread(apply, kubectl, principal(), following(site))
     before = await asyncio.to_thread(ready_reason, kubectl, "Serving", within_s=120)
     async with users(kubectl) as crowd:
-        for reason, answer in FAULTS.items():
+        for reason, answer in FAILURES.items():
             await asyncio.to_thread(fail_and_mend, kubectl, site, reason, answer)
     assert crowd.failures == 0, list(map(str, crowd.outcomes))
     assert status_of(kubectl)["models"] == before["models"]
@@ -74,6 +77,6 @@ async def test_whatever_azure_answers_what_serves_goes_on(
 def fail_and_mend(kubectl: Kubectl, site: Site, reason: str, answer: Answer) -> None:
     """Let Azure fail until the status says so, and then answer again until it says so."""
     site.cloud.control.faults = [Fault("/models/", answer)]
-    eventually(lambda: condition(status_of(kubectl), "ModelsResolved")["reason"] == reason, within_s=60)
+    eventually(lambda: condition(status_of(kubectl), "ModelsResolved")["reason"] == reason, within_s=120)
     site.cloud.control.faults = []
     eventually(lambda: condition(status_of(kubectl), "ModelsResolved")["status"] == "True", within_s=90)

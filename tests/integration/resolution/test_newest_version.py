@@ -41,11 +41,15 @@ def test_a_new_version_becomes_a_new_revision(kubectl: Kubectl, azure: Cloud, wo
 def test_a_new_version_that_cannot_be_served_is_told_while_the_one_before_goes_on(
     kubectl: Kubectl, azure: Cloud, workspace: Workspace
 ) -> None:
-    apply(kubectl, principal(), of_workspace(version="latest"))
+    """Of a model that no other test asks for: an operator knows for a while what it was told."""
+    workspace.models.append(registered(workspace, "mixed", "3", folder="claims/3"))
+    owner = of_workspace(version="latest")
+    owner["spec"]["model"]["name"] = "mixed"
+    apply(kubectl, principal(), owner)
     kubelet.make_ready(kubectl)
     before = ready_reason(kubectl, "Serving")
     azure.storage.put("models", "empty/notes.txt", b"no model")
-    workspace.models.append(registered(workspace, "claims", "5", folder="empty"))
+    workspace.models.append(registered(workspace, "mixed", "4", folder="empty"))
     status = resolved(kubectl, "ModelFileMissing")
     assert (status["phase"], status["revision"]) == ("Healthy", before["revision"])
     assert status["models"][0]["version"] == "3"
