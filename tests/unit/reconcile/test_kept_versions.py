@@ -7,11 +7,11 @@ from dataclasses import replace
 from modelfleet.core.observed import Observed
 from modelfleet.reconcile.resolve import resolve
 from tests.unit.reconcile.test_resolve import (
-    BEFORE,
     DOWN,
     REGISTRY,
     Table,
     address,
+    applied,
     claims,
     failed,
     recorded,
@@ -25,7 +25,7 @@ UNSIGNED = serving("3", REGISTRY) | serving("4", REGISTRY) | {"signed claims 4":
 
 
 def test_the_version_before_gets_a_new_address_while_the_new_one_has_none() -> None:
-    resolved = resolve(Table(UNSIGNED), FOLLOWING, BEFORE)
+    resolved = resolve(Table(UNSIGNED), FOLLOWING, applied("3"))
     assert [version for version, _ in versions(resolved)] == ["3"]
     assert resolved.signed == {"claims": address("3")}
     assert resolved.trouble
