@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.kubectl import Kubectl
+from tests.support.operator import SYSTEM, install, kubeconfig_of
 
 REPOSITORY = Path(__file__).parents[2]
 CRD = REPOSITORY / "crds" / "modeldeployments.yaml"
@@ -48,6 +49,14 @@ def namespace(control_plane: Path) -> Iterator[str]:
 def kubectl(control_plane: Path, namespace: str) -> Kubectl:
     """kubectl in the namespace of the test."""
     return Kubectl(control_plane, namespace)
+
+
+@pytest.fixture(scope="session")
+def operator_kubeconfig(control_plane: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The way into the cluster that the operator's service account has."""
+    kubectl = Kubectl(control_plane, SYSTEM)
+    install(kubectl)
+    return kubeconfig_of(kubectl, tmp_path_factory.mktemp("credentials"))
 
 
 def local(*arguments: str) -> str:

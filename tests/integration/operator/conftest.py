@@ -5,16 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.kubectl import Kubectl
-from tests.support.operator import SYSTEM, OperatorProcess, StartOperator, install, kubeconfig_of
-
-
-@pytest.fixture(scope="session")
-def operator_kubeconfig(control_plane: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The way into the cluster that the operator's service account has."""
-    kubectl = Kubectl(control_plane, SYSTEM)
-    install(kubectl)
-    return kubeconfig_of(kubectl, tmp_path_factory.mktemp("credentials"))
+from tests.support.operator import OperatorProcess, StartOperator
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.support.azure.workspaces import Datastore, Model, Workspace
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
 from tests.support.modeldeployments import condition, exists, status_of
-from tests.support.operator import SYSTEM, OperatorProcess, install, kubeconfig_of
+from tests.support.operator import OperatorProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,14 +48,6 @@ def variables(azure: Cloud, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     token.write_text(TOKEN)
     identity = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, "AZURE_FEDERATED_TOKEN_FILE": str(token)}
     return {**azure.environment, **identity, "MODELFLEET_POLL_SECONDS": str(POLL_S)}
-
-
-@pytest.fixture(scope="session")
-def operator_kubeconfig(control_plane: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The way into the cluster that the operator's service account has."""
-    kubectl = Kubectl(control_plane, SYSTEM)
-    install(kubectl)
-    return kubeconfig_of(kubectl, tmp_path_factory.mktemp("credentials"))
 
 
 @pytest.fixture(scope="module")
