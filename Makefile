@@ -56,6 +56,10 @@ images: $(VENV) ## Build both images and say how large they are
 bench: $(VENV) ## Measure the operator with 1,000 ModelDeployments
 	$(PYTHON) -m bench.operator
 
+.PHONY: bench-fetch
+bench-fetch: $(VENV) ## Measure the fetcher with a model of 1 GB, beside a plain download
+	$(PYTHON) -m bench.fetch
+
 .PHONY: bench-serving
 bench-serving: $(VENV) ## Measure the scoring server beside its peers; takes wrk, a quiet machine, hours
 	$(PYTHON) -m bench.serving

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,8 +17,9 @@ from modelserver.fetch.listing import is_listed
 from modelserver.fetch.volume import StoredFile, Volume, blocks, manifest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from modelserver.fetch.errors import FetchError
     from modelserver.fetch.source import Found, RemoteFile, Source
@@ -30,6 +32,8 @@ TRANSIENT = (StorageUnreachable, StorageError)
 PATIENCE_S = 10.0
 FIRST_PAUSE_S = 0.2
 REPORT_EVERY_S = 10.0
+# Enough for the disk to work steadily, and little to wait for at the end.
+SYNC_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +98,42 @@ def _copy(source: Source, file: RemoteFile, path: Path) -> StoredFile:
     for block in blocks(path):
         digest.update(block)
     with path.open("ab") as staged:
-        reported = time.monotonic()
-        for piece in _pieces(source, file, staged.tell()):
-            staged.write(piece)
-            staged.flush()  # what has arrived is not to be fetched again, however this process ends
-            digest.update(piece)
-            if time.monotonic() > reported + REPORT_EVERY_S:
-                reported = time.monotonic()
-                log.info("fetching", extra={"file": file.path, "bytes": staged.tell(), "of": file.size})
+        _append(staged, _told(_pieces(source, file, staged.tell()), file, staged.tell()), digest.update)
         size = staged.tell()
         os.fsync(staged.fileno())
     if size != file.size:
         path.unlink()
         raise StorageError(f"storage gave {size} bytes of {file.path}, which has {file.size}")
     return StoredFile(file.path, size, digest.hexdigest())
+
+
+def _append(staged: BinaryIO, pieces: Iterable[bytes], hash_: Callable[[bytes], None]) -> None:
+    """Writes each piece. It is hashed, and brought to the disk, while the next ones arrive."""
+    with ThreadPoolExecutor(2) as helpers:
+        hashed = synced = helpers.submit(hash_, b"")
+        sync_at = staged.tell() + SYNC_BYTES
+        for piece in pieces:
+            staged.write(piece)
+            staged.flush()  # what has arrived is not to be fetched again, however this process ends
+            hashed.result()
+            hashed = helpers.submit(hash_, piece)
+            if staged.tell() >= sync_at:
+                synced.result()
+                synced = helpers.submit(os.fdatasync, staged.fileno())
+                sync_at = staged.tell() + SYNC_BYTES
+        hashed.result()
+        synced.result()
+
+
+def _told(pieces: Iterable[bytes], file: RemoteFile, size: int) -> Iterator[bytes]:
+    """The pieces, with a line in the log from time to time."""
+    reported = time.monotonic()
+    for piece in pieces:
+        yield piece
+        size += len(piece)
+        if time.monotonic() > reported + REPORT_EVERY_S:
+            reported = time.monotonic()
+            log.info("fetching", extra={"file": file.path, "bytes": size, "of": file.size})
 
 
 def _pieces(source: Source, file: RemoteFile, offset: int) -> Iterator[bytes]:

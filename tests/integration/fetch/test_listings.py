@@ -64,7 +64,7 @@ def test_a_single_file_is_listed_by_its_name(fetcher: Fetcher, azurite: Azurite,
     "change",
     [
         lambda azurite: azurite.put("models", "pinned/model.onnx", CONTENT),
-        lambda azurite: azurite.put("models", "pinned/added.bin", b""),
+        lambda azurite: azurite.put("models", "pinned/added.bin", b"more"),
         lambda azurite: azurite.delete("models", "pinned/B"),
     ],
     ids=["overwritten", "added", "deleted"],
