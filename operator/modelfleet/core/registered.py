@@ -200,8 +200,10 @@ def check_served(files: Iterable[Blob], wanted: str) -> None:
         raise Invalid("ModelFileMissing", f"The model has no file {wanted}; {_choice(names)}")
     candidates = [name for name in names if "/" not in name] or names
     if not wanted and len(candidates) != 1:
-        reason = "ModelFileAmbiguous" if candidates else "ModelFileMissing"
-        raise Invalid(reason, f"Which file of the model to serve is not clear: {_choice(candidates)}")
+        raise Invalid(
+            "ModelFileAmbiguous" if candidates else "ModelFileMissing",
+            f"Which file of the model to serve is not clear: {_choice(candidates)}",
+        )
 
 
 def uri_of(place: BlobPath, *, is_folder: bool) -> str:
