@@ -65,7 +65,8 @@ def test_what_the_spec_no_longer_says_goes_away(kubectl: Kubectl) -> None:
         "stringData": {"sasToken": "sig"},
     }
     apply(kubectl, secret, model_deployment(model={"credentials": {"secretName": "storage"}}))
-    assert exists(kubectl, "secret", "claims-model")["data"] == exists(kubectl, "secret", "storage")["data"]
+    token = exists(kubectl, "secret", "storage")["data"]["sasToken"]
+    assert exists(kubectl, "secret", "claims-model")["data"] == {"claims.sasToken": token}
     apply(kubectl, model_deployment(service={"annotations": {"team": "claims"}}))
     kubelet.settle(kubectl)
     eventually(lambda: read(kubectl, "secret", "claims-model") is None)
