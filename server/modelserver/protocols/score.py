@@ -5,8 +5,10 @@
   or a single text is a batch of one;
 - columns, for models with several inputs: `{"age": [31, 54], "text": ["…", "…"]}`;
 - records, one per row: `[{"age": 31, "text": "…"}, {"age": 54, "text": "…"}]`;
-- a table: `{"columns": ["age", "text"], "data": [[31, "…"], [54, "…"]]}`, with or without an `index`. A model with
-  one input takes all columns, in their order, as one matrix.
+- a table: `{"columns": ["age", "text"], "data": [[31, "…"], [54, "…"]]}`, with or without an `index`.
+
+A model with one input takes all columns of records or of a table, in their order, as one matrix. For a model that
+takes more than texts, `data` may also be a text with any of this in JSON, as pandas' `to_json` writes it.
 
 Instead of `data` the member may be called as MLflow and Azure ML call it: `dataframe_split`, `dataframe_records`,
 `instances`, `inputs` or `input_data`. A member `model_name` says which model is meant, as `?model_name=` does;
@@ -26,11 +28,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
 from modelserver.errors import BadRequest
 from modelserver.http.message import Response
 from modelserver.protocols.inference import Inference
-from modelserver.protocols.tensors import array_of, dumps, loads, understood
+from modelserver.protocols.tensors import array_of, check_containers, dumps, loads, understood
 
 if TYPE_CHECKING:
     from modelserver.errors import Error
@@ -87,6 +90,8 @@ def _feed(model: Model, document: dict[str, Any]) -> dict[str, Array]:
     data = document.get("data")
     if data is None:
         data = _renamed(document)
+    if type(data) is str and model.signature.takes_numbers:
+        data = _written(data)
     inputs = model.signature.inputs
     if len(inputs) == 1 and not _is_named(data):
         return {inputs[0].name: _array(inputs[0], data)}
@@ -103,6 +108,16 @@ def _renamed(document: dict[str, Any]) -> object:
     if len(found) != 1:
         raise BadRequest("the body has no member 'data'")
     return found[0]
+
+
+def _written(text: str) -> object:
+    """The data that a client of the old template means, which writes its table as JSON, and that as a text."""
+    raw = text.encode()
+    check_containers(raw)
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise BadRequest("'data' is a text, which the model does not take, and no JSON either") from None
 
 
 def _is_named(data: object) -> bool:
@@ -122,7 +137,7 @@ def _array(spec: TensorSpec, data: object) -> Array:
 def _columns(signature: Signature, data: Any) -> dict[str, Any]:
     """`data` by input name, whichever of the forms it came in."""
     if isinstance(data, list) and _is_named(data):
-        return _from_records(data)
+        return _from_records(signature, data)
     if not isinstance(data, dict):
         raise BadRequest("the model has several inputs, so 'data' must name them")
     if data.keys() - {"index"} == {"columns", "data"} and not data.keys() <= signature.inputs_by_name.keys():
@@ -130,10 +145,12 @@ def _columns(signature: Signature, data: Any) -> dict[str, Any]:
     return data
 
 
-def _from_records(records: list[Any]) -> dict[str, Any]:
+def _from_records(signature: Signature, records: list[Any]) -> dict[str, Any]:
     names = records[0].keys()
     if not all(isinstance(record, dict) and record.keys() == names for record in records):
         raise BadRequest("the records in 'data' do not all have the same members")
+    if len(signature.inputs) == 1 and len(names) > 1 and signature.inputs[0].name not in names:
+        return {signature.inputs[0].name: [[record[name] for name in names] for record in records]}
     return {name: [record[name] for record in records] for name in names}
 
 

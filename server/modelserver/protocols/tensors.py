@@ -101,7 +101,7 @@ def _plain(value: object) -> object:
 def loads(body: Buffer) -> dict[str, Any]:
     """The JSON object in `body`, whatever the content type said. Raises BadRequest."""
     if len(body) > FEW_CONTAINERS:
-        _check_containers(body)
+        check_containers(body)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -111,7 +111,8 @@ def loads(body: Buffer) -> dict[str, Any]:
     return value
 
 
-def _check_containers(body: Buffer) -> None:
+def check_containers(body: Buffer) -> None:
+    """Raises BadRequest for so many lists and objects that making them would take the others' time."""
     if sum(occurrences(body, bracket) for bracket in "[{") > MOST_CONTAINERS:
         raise BadRequest(f"the body holds more than {MOST_CONTAINERS} lists and objects; send several requests")
 

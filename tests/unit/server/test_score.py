@@ -103,6 +103,27 @@ def test_a_model_with_one_input_takes_the_columns_of_a_table_as_a_matrix(loaded:
     assert ask(loaded(onnx_models.double(["N", 2])), {"dataframe_split": table}) == [[2, 4], [6, 8]]
 
 
+RECORDS = [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+
+
+@pytest.mark.parametrize("padding", [[], [[0] * 3000]])
+@pytest.mark.parametrize(
+    "data", [[[1, 2], [3, 4]], {"x": [[1, 2], [3, 4]]}, RECORDS, {"columns": ["a", "b"], "data": [[1, 2], [3, 4]]}]
+)
+def test_a_table_may_be_written_as_json_in_a_text(loaded: Loaded, data: object, padding: object) -> None:
+    """As the clients of the old template do."""
+    model = loaded(onnx_models.double(["N", 2]))
+    assert ask(model, {"padding": padding, "data": orjson.dumps(data).decode()}) == [[2, 4], [6, 8]]
+
+
+def test_a_model_with_one_input_takes_the_members_of_records_as_a_matrix(loaded: Loaded) -> None:
+    assert ask(loaded(onnx_models.double(["N", 2])), {"data": RECORDS}) == [[2, 4], [6, 8]]
+
+
+def test_a_text_stays_a_text_for_a_model_that_takes_texts(loaded: Loaded) -> None:
+    assert ask(loaded(onnx_models.identity("BYTES", ["N"])), {"data": '["a"]'}) == ['["a"]']
+
+
 def test_the_input_of_a_model_may_be_a_column_of_a_table(loaded: Loaded) -> None:
     model = loaded(onnx_models.identity("BYTES", ["N", 1]))
     assert ask(model, {"data": {"columns": ["x"], "data": [["a"], ["b"]]}}) == [["a"], ["b"]]
@@ -223,6 +244,10 @@ def test_nan_and_infinity_are_null(loaded: Loaded) -> None:
         ({"data": None}, "no member 'data'"),
         ({"data": {"y": [1]}}, "no input 'y'"),
         ({"data": {}}, "lacks the input x"),
+        ({"data": "a text"}, "no JSON either"),
+        ({"data": "[" * 100_000 + "]" * 100_000}, "lists and objects|no JSON either"),
+        ({"data": '"[1, 2]"'}, "not a valid FP32"),
+        ({"data": '[{"a": 1, "b": 2}, {"a": 3}]'}, "same members"),
         ({"data": [{"x": [1, 2]}, {"y": 1}]}, "same members"),
         ({"data": [{"x": [1, 2]}, 3]}, "same members"),
     ],
