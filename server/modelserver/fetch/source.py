@@ -186,6 +186,8 @@ def _answered(status: int, text: str, location: Location, credentials: Credentia
 
 
 def _without_token(credentials: Credentials, status: int, text: str) -> FetchError:
+    if status == 429 or status >= 500:
+        return StorageError(f"Microsoft Entra ID cannot give a token now (it answered {status})")
     found = ENTRA_CODE.search(text)
     code = f", {found[0]}" if found else ""
     sentence = f"Microsoft Entra ID does not accept {credentials.kind} (it answered {status}{code})"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from modelserver.fetch.credentials import Credentials
-from modelserver.fetch.errors import FetchError
+from modelserver.fetch.errors import FetchError, StorageError
 from modelserver.fetch.location import parse
 from modelserver.fetch.source import RemoteFile, Source
 from tests.support.proxy import Proxy
@@ -166,3 +166,12 @@ def test_what_entra_says_is_told_by_its_code_only(
     assert failed.value.reason == reason
     assert sentence in str(failed.value)
     assert "PLANTED" not in str(failed.value)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_outage_of_entra_passes(storage: WebServer, status: int) -> None:
+    storage.status, storage.body = status, b"PLANTED"
+    with pytest.raises(
+        StorageError, match=rf"Microsoft Entra ID cannot give a token now \(it answered {status}\)$"
+    ):
+        Source(parse("https://demo.blob.test/models/m.onnx"), PRINCIPAL).find()
