@@ -108,20 +108,18 @@ def _copy(source: Source, file: RemoteFile, path: Path) -> StoredFile:
 
 
 def _append(staged: BinaryIO, pieces: Iterable[bytes], hash_: Callable[[bytes], None]) -> None:
-    """Writes each piece. It is hashed, and brought to the disk, while the next ones arrive."""
-    with ThreadPoolExecutor(2) as helpers:
-        hashed = synced = helpers.submit(hash_, b"")
+    """Writes and hashes each piece. What is written is brought to the disk while the next ones arrive."""
+    with ThreadPoolExecutor(1) as disk:
+        synced = disk.submit(os.fdatasync, staged.fileno())
         sync_at = staged.tell() + SYNC_BYTES
         for piece in pieces:
             staged.write(piece)
             staged.flush()  # what has arrived is not to be fetched again, however this process ends
-            hashed.result()
-            hashed = helpers.submit(hash_, piece)
+            hash_(piece)
             if staged.tell() >= sync_at:
                 synced.result()
-                synced = helpers.submit(os.fdatasync, staged.fileno())
+                synced = disk.submit(os.fdatasync, staged.fileno())
                 sync_at = staged.tell() + SYNC_BYTES
-        hashed.result()
         synced.result()
 
 
