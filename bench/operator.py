@@ -22,8 +22,10 @@ from typing import Any
 
 from modelfleet.core.api import parse
 from modelfleet.core.children import Defaults, children_of
+from modelfleet.core.decision import Decision
 from modelfleet.core.observed import Observed
 from modelfleet.core.registered import Resolved
+from modelfleet.core.revision import revision_of
 from modelfleet.core.status import status_of
 from modelfleet.kube.auth import connect
 from modelfleet.kube.client import DEPLOYMENTS, MODEL_DEPLOYMENTS, KubeClient, Resource
@@ -104,7 +106,7 @@ async def write_plainly(client: KubeClient, owners: Iterable[dict[str, Any]], co
 
     async def write_one(body: dict[str, Any]) -> None:
         owner = parse(body)
-        for view in children_of(owner, Observed(), Defaults(IMAGE)):
+        for view in children_of(owner, Observed(), Decision(revision_of(owner.spec)), Defaults(IMAGE)):
             await client.apply(render(view, owner), field_manager="bench")
         status = status_of(Resolved(owner), Observed(), None, datetime.now(UTC))
         await client.replace_status({**body, "status": status})

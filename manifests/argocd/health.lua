@@ -5,8 +5,12 @@ if status.observedGeneration ~= obj.metadata.generation then
   return {status = "Progressing", message = "The operator has not seen this edit yet."}
 end
 local holds = {}
+local waits = {Paused = true, Frozen = true, WaitingForApproval = true}
 for _, condition in ipairs(status.conditions or {}) do
   holds[condition.type] = condition.status == "True"
+  if condition.type == "Reconciling" and holds.Reconciling and waits[condition.reason] then
+    return {status = "Suspended", message = condition.message}
+  end
 end
 if holds.Ready then
   return {status = "Healthy", message = status.message}

@@ -17,10 +17,9 @@ import yaml
 from modelfleet.core import names
 from modelfleet.core.api import parse
 from modelfleet.core.observed import Observed
-from modelfleet.core.plan import plan
 from modelfleet.render.renderer import render
 from tests.support.kubernetes_api import TYPES, unknown_fields
-from tests.support.objects import DEFAULTS, stored_owner
+from tests.support.objects import planned, stored_owner
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/input.yaml"))
@@ -36,7 +35,7 @@ def rendered(case: Path) -> list[Manifest]:
     of = parse(stored_owner(given["ModelDeployment"]))
     secrets = {given["Secret"]["metadata"]["name"]: given["Secret"]} if "Secret" in given else {}
     observed = Observed(credentials=secrets, autoscaled="HorizontalPodAutoscaler" in given)
-    return [render(view, of) for view in plan(of, observed, DEFAULTS).children]
+    return [render(view, of) for view in planned(of, observed).children]
 
 
 def reviewable(manifests: list[Manifest]) -> str:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from modelfleet.core import names
 from modelfleet.core.api import ModelDeployment, parse
-from modelfleet.core.children import Defaults, child_key, children_of
+from modelfleet.core.children import Defaults, child_key
+from modelfleet.core.decision import decide
+from modelfleet.core.facts import facts_of
 from modelfleet.core.observed import ChildKey, Observed
+from modelfleet.core.plan import Plan, plan
 from modelfleet.core.revision import revision_of
+from modelfleet.core.views import View
 from modelfleet.render.renderer import render
 from tests.support.modeldeployments import Manifest, model_deployment
 
@@ -38,7 +43,18 @@ def secret(name: str = "storage", **data: str) -> Manifest:
 
 def manifests(of: ModelDeployment, observed: Observed | None = None) -> dict[ChildKey, Manifest]:
     """Every manifest that the operator applies for a ModelDeployment."""
-    return {child_key(view): render(view, of) for view in children_of(of, observed or Observed(), DEFAULTS)}
+    return {child_key(view): render(view, of) for view in wanted(of, observed or Observed())}
+
+
+def planned(of: ModelDeployment, observed: Observed, defaults: Defaults = DEFAULTS) -> Plan:
+    """What the operator would do now."""
+    decision = decide(facts_of(of, observed), of.spec.rollout, datetime.fromisoformat(NOW))
+    return plan(of, observed, decision, defaults)
+
+
+def wanted(of: ModelDeployment, observed: Observed, defaults: Defaults = DEFAULTS) -> tuple[View, ...]:
+    """The objects that the operator would make now."""
+    return planned(of, observed, defaults).children
 
 
 def world(of: ModelDeployment, live: Manifest | None = None, pods: Iterable[Manifest] = ()) -> Observed:

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[2]
 OPERATOR = REPOSITORY / "operator" / "modelfleet"
 PAGE = (REPOSITORY / "docs" / "status.md").read_text()
-POSITION = {"Cause": 0, "Terminal": 0, "Forbidden": 0, "Invalid": 0, "NotFound": 0, "Unsupported": 0, "Verdict": 3}
+POSITION = {
+    "Cause": 0,
+    "Terminal": 0,
+    "Forbidden": 0,
+    "Invalid": 0,
+    "NotFound": 0,
+    "Unsupported": 0,
+    "Verdict": 3,
+    "Waiting": 0,
+    "Failure": 0,
+}
 """Which argument of what the operator says trouble with is the reason."""
 WORD = re.compile(r"[A-Z][A-Za-z]+")
 

@@ -26,6 +26,8 @@ from modelfleet.core.registered import (
     check_served,
     files_at,
     listing_of,
+    md5_of,
+    onnx_files,
     path_of,
     uri_of,
 )
@@ -34,6 +36,7 @@ ENDPOINT = "core.windows.net"
 """That of datastores which name none."""
 _ENDPOINTS = (ENDPOINT, "core.usgovcloudapi.net", "core.chinacloudapi.cn", "storage.azure.net")
 _ACCOUNT = re.compile(rf"https://[a-z0-9-]+(\.z\d+)?\.blob\.({'|'.join(map(re.escape, _ENDPOINTS))})")
+MD5_BYTES = 16
 PAGE = 5000
 """How many blobs are listed with one request, the most that storage allows."""
 
@@ -58,7 +61,8 @@ def resolve(client: Client, model: Model, version: str) -> Resolution:
     """Return what is served for a version of a model. Raises Invalid or Unsupported for what cannot be."""
     registered = _registered(client, model.name, version)
     files = _files(client, model.name, version, registered.model_uri)
-    check_served(files.blobs, model.file)
+    names = [blob.name for blob in files.blobs]
+    check_served(names, model.file)
     source, has_replicas = client.workspace.source_of(model.name, version), bool(client.workspace.registry)
     return Resolution(
         source=source,
@@ -70,13 +74,21 @@ def resolve(client: Client, model: Model, version: str) -> Resolution:
         type=registered.model_type or "",
         stage=registered.stage or "",
         archived=bool(registered.is_archived),
+        md5=md5_of(files.blobs) if has_replicas else (),
+        onnxFiles=onnx_files(names),
     )
 
 
 def sign(client: Client, name: str, version: str) -> Signed:
     """Return an address that opens the files of a registry's model for some hours."""
     files = _files(client, name, version, _registered(client, name, version).model_uri)
-    return Signed(uri_of(files.place, is_folder=files.is_folder), files.token, _expiry(files.token))
+    return Signed(
+        uri_of(files.place, is_folder=files.is_folder),
+        files.token,
+        _expiry(files.token),
+        listing=listing_of(files.blobs, has_replicas=True),
+        md5=md5_of(files.blobs),
+    )
 
 
 def image_of(client: Client, environment: Environment) -> str:
@@ -193,7 +205,13 @@ def _check_account(account: str, what: str) -> None:
 def _blobs(place: BlobPath, credential: Any) -> Iterator[Blob]:
     with container_of(place.container_uri, credential) as container:
         for blob in container.list_blobs(name_starts_with=place.path, results_per_page=PAGE):
-            yield Blob(blob.name, blob.size, blob.etag.strip('"'))
+            yield Blob(blob.name, blob.size, blob.etag.strip('"'), _md5(blob))
+
+
+def _md5(blob: Any) -> str:
+    """Return the MD5 that a list has of a blob, which is whatever its writer said, or nothing."""
+    said = blob.content_settings.content_md5 or b""
+    return str(said.hex()) if len(said) == MD5_BYTES else ""
 
 
 def _expiry(token: str) -> float:

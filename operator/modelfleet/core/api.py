@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from modelfleet.core.manifest import Manifest, dig
+from modelfleet.core.policy import Policy, parse_policy
 
 POD_PASS_THROUGHS = (
     "nodeSelector",
@@ -70,7 +71,8 @@ class Workspace:
 class Model:
     """One model: where its files are and how to prove that they are the right ones.
 
-    One that is registered in a ``workspace`` has no ``uri`` and no ``listing`` before it is resolved.
+    One that is registered in a ``workspace`` has no ``uri`` and no ``listing`` before it is resolved. ``content``
+    is a hash that changes with its files where the listing alone would not.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Model:
     sha256: str = ""
     file: str = ""
     listing: str = ""
+    content: str = ""
     secret_name: str = ""
     workload_identity: WorkloadIdentity | None = None
     workspace: Workspace | None = None
@@ -136,9 +139,14 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What the user asks for; ``environment`` is what ``image`` has to be resolved from, if anything."""
+    """What the user asks for; ``environment`` is what ``image`` has to be resolved from, if anything.
+
+    ``workspace`` is where models are registered that do not say it; ``is_list`` is whether they stand in a list.
+    """
 
     models: tuple[Model, ...]
+    is_list: bool = False
+    workspace: Workspace | None = None
     image: str = ""
     environment: Environment | None = None
     replicas: int = 1
@@ -146,7 +154,12 @@ class Spec:
     env: tuple[Manifest, ...] = ()
     pod: Manifest = field(default_factory=dict)
     service: ServiceSpec = field(default_factory=ServiceSpec)
+    rollout: Policy | None = None
     deletion_policy: str = "Delete"
+
+    def place_of(self, index: int) -> str:
+        """Return where a model stands in the spec, for messages."""
+        return f"spec.models[{index}]" if self.is_list else "spec.model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +207,8 @@ def _spec(spec: Manifest) -> Spec:
     registered = dig(spec, "environment", "azureml")
     return Spec(
         models=tuple(_model(model, workspace) for model in spec.get("models") or [spec["model"]]),
+        is_list=bool(spec.get("models")),
+        workspace=workspace,
         image=dig(spec, "environment", "image") or "",
         environment=Environment(registered, workspace) if registered and workspace else None,
         replicas=spec.get("replicas", 1),
@@ -201,6 +216,7 @@ def _spec(spec: Manifest) -> Spec:
         env=tuple(spec.get("env", ())),
         pod={key: spec[key] for key in POD_PASS_THROUGHS if spec.get(key)},
         service=ServiceSpec(**_known(spec.get("service", {}), "type", "port", "annotations")),
+        rollout=parse_policy(spec.get("rollout")),
         deletion_policy=spec.get("deletionPolicy", "Delete"),
     )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelfleet.core import names
 from modelfleet.core.api import Model, ModelDeployment, Spec, WorkloadIdentity, Workspace
+from modelfleet.core.decision import Decision
 from modelfleet.core.diagnosis import Cause
+from modelfleet.core.errors import Terminal
 from modelfleet.core.manifest import Manifest, dig
-from modelfleet.core.observed import ChildKey, Observed
-from modelfleet.core.registered import Principal, Signed
+from modelfleet.core.observed import ChildKey, Deployment, Observed
+from modelfleet.core.registered import Principal, Resolution, Signed
 from modelfleet.core.revision import revision_of
 from modelfleet.core.views import (
     KINDS,
@@ -31,6 +33,7 @@ CREDENTIAL_FORMS = (("sasToken",), ("accountKey",), PRINCIPAL)
 SIGNED = ("uri", "sasToken")
 """What pods find in the Secret for a model of a registry; beside it stands the ``source`` that it is for."""
 CREDENTIAL_KEYS = ("sasToken", "accountKey", *PRINCIPAL)
+PROGRESS_DEADLINE_S = 600
 DNS_PORT = 53
 HTTPS_PORT = 443
 CREDENTIALS_DIRECTORY = "/var/run/secrets/modelfleet"
@@ -65,23 +68,36 @@ def child_key(view: View) -> ChildKey:
 def possible_names(owner: ModelDeployment) -> set[ChildKey]:
     """Return the kind and name of every object that the owner may ever want."""
     secret = names.credentials_secret(owner.name)
-    return {(kind, secret if kind == "Secret" else owner.name) for kind in KINDS.values()}
+    once = {(kind, secret if kind == "Secret" else owner.name) for kind in KINDS.values()}
+    return once | {canary_key(owner)}
+
+
+def canary_key(owner: ModelDeployment) -> ChildKey:
+    """Return the kind and name of what runs a canary."""
+    return "Deployment", names.canary_deployment(owner.name)
 
 
 def needed_secrets(spec: Spec) -> Iterator[NeededSecret]:
     """Yield the user's Secrets that something of the spec cannot do without."""
-    for model in spec.models:
+    for index, model in enumerate(spec.models):
         if model.workspace is None and model.secret_name:
-            yield NeededSecret(model.secret_name, "spec.model.credentials", CREDENTIAL_FORMS)
+            yield NeededSecret(model.secret_name, f"{spec.place_of(index)}.credentials", CREDENTIAL_FORMS)
     for workspace in workspaces_of(spec):
         if workspace.secret_name:
-            yield NeededSecret(workspace.secret_name, "spec.workspace.credentials", (PRINCIPAL,))
+            yield NeededSecret(workspace.secret_name, f"{_place_of(workspace, spec)}.credentials", (PRINCIPAL,))
 
 
 def workspaces_of(spec: Spec) -> tuple[Workspace, ...]:
     """Return where models or the environment have to be looked up."""
     found = [model.workspace for model in spec.models if model.workspace]
     return tuple(dict.fromkeys([*found, *([spec.environment.workspace] if spec.environment else [])]))
+
+
+def is_settled(owner: ModelDeployment, observed: Observed) -> bool:
+    """Return whether no pod is left but those of the revision that is asked for, and none of them is missing."""
+    live = observed.deployment(owner.name)
+    is_alone = canary_key(owner) not in observed.children
+    return is_alone and live is not None and live.settled and live.revision == revision_of(owner.spec)
 
 
 def obstacle(owner: ModelDeployment, observed: Observed) -> Cause | None:
@@ -101,13 +117,15 @@ def principal_of(workspace: Workspace, observed: Observed) -> Principal | None:
     return Principal(tenant, client, password)
 
 
-def signed_before(source: str, model: Model, owner: ModelDeployment, observed: Observed) -> bool:
+def signed_before(found: Resolution, model: Model, owner: ModelDeployment, observed: Observed) -> bool:
     """Return whether the pods have an address of that version of the model, signed before."""
-    live = _live_keys(model, owner, observed)
-    return live.keys() == {*SIGNED, "source"} and live["source"] == _base64(source)
+    live = _live_keys(found.of(model), owner, observed)
+    return live.keys() == {*SIGNED, "source"} and live["source"] == _base64(found.source)
 
 
-def children_of(owner: ModelDeployment, observed: Observed, defaults: Defaults) -> tuple[View, ...]:
+def children_of(
+    owner: ModelDeployment, observed: Observed, decision: Decision, defaults: Defaults
+) -> tuple[View, ...]:
     """Return the wanted objects in the order in which they are applied: pods last, when all else is there."""
     pods = names.pod_selector(owner.name)
     service = owner.spec.service
@@ -119,8 +137,16 @@ def children_of(owner: ModelDeployment, observed: Observed, defaults: Defaults) 
         ),
         PodDisruptionBudgetView(owner.name, pods),
         ServiceView(owner.name, pods, service.type, service.port, service.annotations),
-        _deployment(owner, observed, defaults),
+        *_deployments(owner, observed, decision, defaults),
     )
+
+
+def _place_of(workspace: Workspace, spec: Spec) -> str:
+    """Return where the spec names a workspace: as that of all models, or else of the first one that has it."""
+    holders = (index for index, model in enumerate(spec.models) if model.workspace == workspace)
+    if workspace == spec.workspace:
+        return "spec.workspace"
+    return f"{spec.place_of(next(holders))}.workspace"
 
 
 def _secret_obstacle(namespace: str, needed: NeededSecret, observed: Observed) -> Cause | None:
@@ -153,10 +179,11 @@ def _told(forms: tuple[tuple[str, ...], ...]) -> str:
 def _secret(owner: ModelDeployment, observed: Observed) -> Iterator[SecretView]:
     """Yield the Secret of the pods, which has the keys of each model under that model's name."""
     data = {
-        f"{model.name}.{key}": value
+        _secret_key(model, key): value
         for model in owner.spec.models
         for key, value in sorted(_credentials(model, owner, observed).items())
     }
+    data |= _kept_keys(owner, observed)
     if data:
         yield SecretView(names.credentials_secret(owner.name), data)
 
@@ -180,10 +207,27 @@ def _base64(text: str) -> str:
 
 def _live_keys(model: Model, owner: ModelDeployment, observed: Observed) -> Manifest:
     """Return what the pods' Secret holds of a model's signed address, which may be good while Azure is away."""
-    live = observed.children.get(("Secret", names.credentials_secret(owner.name)))
-    data = dig(live, "data") or {}
+    data = _live_secret(owner, observed)
     keys = (*SIGNED, "source")
-    return {key: data[f"{model.name}.{key}"] for key in keys if f"{model.name}.{key}" in data}
+    return {key: data[_secret_key(model, key)] for key in keys if _secret_key(model, key) in data}
+
+
+def _kept_keys(owner: ModelDeployment, observed: Observed) -> Manifest:
+    """Return the keys of models that are wanted no more: while revisions change, their pods may start anew."""
+    if is_settled(owner, observed):
+        return {}
+    wanted = tuple(_secret_key(model, "") for model in owner.spec.models)
+    return {key: value for key, value in _live_secret(owner, observed).items() if not key.startswith(wanted)}
+
+
+def _live_secret(owner: ModelDeployment, observed: Observed) -> Manifest:
+    live = observed.children.get(("Secret", names.credentials_secret(owner.name)))
+    return dig(live, "data") or {}
+
+
+def _secret_key(model: Model, key: str) -> str:
+    """Return where a key of a model stands in the Secret; an address is that of one version."""
+    return f"{model.name}.{model.version}.{key}" if model.is_signed else f"{model.name}.{key}"
 
 
 def _egress_ports(spec: Spec) -> tuple[int, ...]:
@@ -193,23 +237,60 @@ def _egress_ports(spec: Spec) -> tuple[int, ...]:
     return tuple(sorted(ports - {DNS_PORT}))
 
 
-def _deployment(owner: ModelDeployment, observed: Observed, defaults: Defaults) -> DeploymentView:
-    revision = revision_of(owner.spec)
+def _deployments(
+    owner: ModelDeployment, observed: Observed, decision: Decision, defaults: Defaults
+) -> Iterator[DeploymentView]:
+    """Yield what runs the stable pods, and what runs a canary of the target where there is to be one."""
+    yield _stable(owner, observed, decision, defaults)
+    if decision.canary is not None:
+        yield _track(owner, names.CANARY, decision.canary, observed, defaults)
+
+
+def _stable(owner: ModelDeployment, observed: Observed, decision: Decision, defaults: Defaults) -> DeploymentView:
+    replicas = None if observed.autoscaled else owner.spec.replicas
+    target = _track(owner, names.STABLE, replicas, observed, defaults)
     live = observed.deployment(owner.name)
-    unchanged = live is not None and live.revision == revision
+    previous = _previous(live, decision.previous) if live else None
+    if decision.stable == target.revision or live is None:
+        return replace(target, previous=previous)
+    template = live.template_of(decision.stable)
+    if template is None:
+        raise Terminal(
+            "RollbackImpossible",
+            f"The pods of revision {decision.stable} are not recorded any more, so there is no way back to it; "
+            "write in the spec what is to be served.",
+        )
+    return replace(target, revision=decision.stable, template=template, previous=previous)
+
+
+def _previous(live: Deployment, revision: str) -> Manifest | None:
+    """Return the record of the revision that pods go back to; where it is lost, there is no way back."""
+    template = live.template_of(revision) if revision else None
+    return {"revision": revision, "template": template} if template else None
+
+
+def _track(
+    owner: ModelDeployment, track: str, replicas: int | None, observed: Observed, defaults: Defaults
+) -> DeploymentView:
+    """Return the pods of the revision that the spec asks for, on one track."""
+    revision, is_canary = revision_of(owner.spec), track == names.CANARY
+    name = names.canary_deployment(owner.name) if is_canary else owner.name
+    live = observed.deployment(name)
+    policy = owner.spec.rollout
     return DeploymentView(
-        name=owner.name,
+        name=name,
         revision=revision,
-        selector=names.track_selector(owner.name, names.STABLE),
-        replicas=None if observed.autoscaled else owner.spec.replicas,
-        pod=_pod(owner, revision, defaults),
-        template=live.pod_template if live and unchanged else None,
+        selector=names.track_selector(owner.name, track),
+        replicas=replicas,
+        pod=_pod(owner, track, revision, defaults),
+        template=live.pod_template if live and live.revision == revision else None,
+        progress_deadline_s=int(policy.progress_deadline.total_seconds()) if policy else PROGRESS_DEADLINE_S,
     )
 
 
-def _pod(owner: ModelDeployment, revision: str, defaults: Defaults) -> PodView:
+def _pod(owner: ModelDeployment, track: str, revision: str, defaults: Defaults) -> PodView:
     spec = owner.spec
-    selector = names.track_selector(owner.name, names.STABLE)
+    selector = names.track_selector(owner.name, track)
     models = tuple(_model(index, model, spec, defaults) for index, model in enumerate(spec.models))
     return PodView(
         labels={**names.managed_labels(owner.name), **selector, names.REVISION: revision},
@@ -254,7 +335,7 @@ def _keys(model: Model) -> tuple[str, ...]:
 def _secret_items(model: Model) -> Iterator[Manifest]:
     """Yield which key of the Secret becomes which file of the model's folder."""
     for key in _keys(model):
-        yield {"key": f"{model.name}.{key}", "path": f"{model.name}/{key}"}
+        yield {"key": _secret_key(model, key), "path": f"{model.name}/{key}"}
 
 
 def _identity(model: Model, defaults: Defaults) -> WorkloadIdentity | None:

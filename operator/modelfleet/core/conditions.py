@@ -13,6 +13,13 @@ from datetime import datetime
 from modelfleet.core.manifest import Manifest
 
 MESSAGE_LIMIT = 1024
+PHASES = {
+    "Paused": "Paused",
+    "Frozen": "Waiting",
+    "AnalysisInconclusive": "Waiting",
+    "RollingBack": "RollingBack",
+}
+"""The phase while a reason holds that is not simply progress."""
 
 Wanted = tuple[str, bool, str, str]
 """A condition's type, status, reason and message."""
@@ -34,7 +41,9 @@ class Verdict:
         """Return the one-word summary for ``kubectl get``."""
         if self.ready:
             return "Healthy"
-        return "Degraded" if self.stalled or self.degraded else "Progressing"
+        if self.stalled or self.degraded:
+            return "Degraded"
+        return PHASES.get(self.reason, "Progressing")
 
 
 def conditions(

@@ -15,12 +15,14 @@ OWNER = f"{GROUP}/deployment"
 TRACK = f"{GROUP}/track"
 REVISION = f"{GROUP}/revision"
 TEMPLATE = f"{GROUP}/pod-template"
+PREVIOUS = f"{GROUP}/previous-pod-template"
 APPLIED = f"{GROUP}/applied"
 
 MANAGED_SELECTOR = f"{MANAGED_BY}=modelfleet"
 """The label selector of everything that the operator may have made."""
 
 STABLE = "stable"
+CANARY = "canary"
 
 
 def managed_labels(owner: str) -> dict[str, str]:
@@ -50,6 +52,11 @@ def selector_string(labels: Mapping[str, str]) -> str:
 def fetch_container(index: int) -> str:
     """Return the name of the container that fetches the model at that place in the spec."""
     return "fetch" if index == 0 else f"fetch-{index + 1}"
+
+
+def canary_deployment(owner: str) -> str:
+    """Return the name of the Deployment that runs a revision beside the stable one."""
+    return f"{owner}-{CANARY}"
 
 
 def credentials_secret(owner: str) -> str:

@@ -49,12 +49,22 @@ class Deployment:
     @property
     def pod_template(self) -> Manifest | None:
         """Return the pod template as it was applied, or None where the record is gone or damaged."""
-        recorded = dig(self.manifest, "metadata", "annotations", names.TEMPLATE)
-        try:
-            template = json.loads(recorded or "null")
-        except ValueError:
-            return None
-        return template if isinstance(template, dict) else None
+        return _recorded(self.manifest, names.TEMPLATE)
+
+    @property
+    def previous_revision(self) -> str:
+        """Return the revision whose pod template is kept to go back to, or nothing."""
+        return str((_recorded(self.manifest, names.PREVIOUS) or {}).get("revision", ""))
+
+    def template_of(self, revision: str) -> Manifest | None:
+        """Return the recorded pod template of a revision; None where there is none.
+
+        That of what runs can be read off where its record is gone.
+        """
+        if revision == self.revision:
+            return self.pod_template or dig(self.manifest, "spec", "template")
+        previous = _recorded(self.manifest, names.PREVIOUS) or {}
+        return previous.get("template") if previous.get("revision") == revision else None
 
     @property
     def replicas(self) -> int:
@@ -107,3 +117,11 @@ class Deployment:
             m.get("manager") == names.FIELD_MANAGER and dig(m, "fieldsV1", "f:spec", "f:replicas") is not None
             for m in managers
         )
+
+
+def _recorded(manifest: Manifest, annotation: str) -> Manifest | None:
+    try:
+        found = json.loads(dig(manifest, "metadata", "annotations", annotation) or "null")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

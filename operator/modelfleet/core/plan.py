@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelfleet.core.api import ModelDeployment
-from modelfleet.core.children import Defaults, child_key, children_of, possible_names
+from modelfleet.core.children import (
+    Defaults,
+    canary_key,
+    child_key,
+    children_of,
+    is_settled,
+    possible_names,
+)
+from modelfleet.core.decision import Decision
 from modelfleet.core.observed import ChildKey, Observed
-from modelfleet.core.revision import revision_of
 from modelfleet.core.views import View
 
 
@@ -25,18 +32,18 @@ class Plan:
     hand_over_replicas: int | None = None
 
 
-def plan(owner: ModelDeployment, observed: Observed, defaults: Defaults) -> Plan:
+def plan(owner: ModelDeployment, observed: Observed, decision: Decision, defaults: Defaults) -> Plan:
     """Return what the owner needs done now. The same inputs give the same plan, and a done plan no change.
 
     Only objects with a name of our own making are removed (somebody's copy of one carries our labels too),
-    and only when no pod of an earlier revision is left that may need them.
+    and only when no pod of an earlier revision is left that may need them. A canary goes when it is decided so.
     """
-    children = children_of(owner, observed, defaults)
+    children = children_of(owner, observed, decision, defaults)
     live = observed.deployment(owner.name)
     unwanted = possible_names(owner) & observed.children.keys() - set(map(child_key, children))
-    settled = live is not None and live.settled and live.revision == revision_of(owner.spec)
+    removed = unwanted if is_settled(owner, observed) else unwanted & {canary_key(owner)}
     return Plan(
         children=children,
-        delete=tuple(sorted(unwanted)) if settled else (),
+        delete=tuple(sorted(removed)),
         hand_over_replicas=live.replicas if live and live.owns_replicas and observed.autoscaled else None,
     )

@@ -10,16 +10,22 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import TypeAlias
 from urllib.parse import quote, unquote
 
 from modelfleet.core.api import Environment, Model, ModelDeployment, Workspace
 from modelfleet.core.diagnosis import Cause
 from modelfleet.core.errors import Invalid, Unsupported
-from modelfleet.core.manifest import Manifest
+from modelfleet.core.manifest import Manifest, canonical_json
 
 MODEL_SUFFIXES = (".onnx", ".ort")
 NAMED_AT_MOST = 5
 ALGORITHM = "sha256:"
+RECORDED_AT_MOST = 32
+"""Of how many files a record tells more than their number: statuses are no place for thousands of names."""
+
+MD5s: TypeAlias = tuple[tuple[str, str], ...]
+"""The names of files and their MD5s."""
 
 _PART = r"(?P<{}>[^/]+)"
 _IN_WORKSPACE = r"subscriptions/{}/resourcegroups/{}/workspaces/{}/".format(
@@ -33,11 +39,16 @@ _BLOB_PATH = re.compile(r"(?P<account>https://[^/?#]+)/(?P<container>[^/?#]+)/(?
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A blob by its name in the container; ``etag`` is without quotes, as lists have it."""
+    """A blob by its name in the container; ``etag`` is without quotes, as lists have it.
+
+    ``md5`` is in hexadecimal digits, and often not there: Azure has it of files that were uploaded in one piece or
+    together with it.
+    """
 
     name: str
     size: int
     etag: str
+    md5: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,11 @@ class BlobPath:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What is served for a version of a model. ``source`` is the name of that version in Azure."""
+    """What is served for a version of a model. ``source`` is the name of that version in Azure.
+
+    ``md5`` is recorded where ETags do not tell contents apart, and ``onnxFiles`` where there are few; both may be
+    missing, also from what an older operator has recorded.
+    """
 
     source: str
     version: str
@@ -76,15 +91,43 @@ class Resolution:
     type: str = ""
     stage: str = ""
     archived: bool = False
+    md5: MD5s = ()
+    onnxFiles: tuple[str, ...] = ()  # noqa: N815
+
+    @property
+    def content(self) -> str:
+        """Return a hash of the MD5s, or nothing where none are known."""
+        return hashlib.sha256(canonical_json(dict(self.md5)).encode()).hexdigest() if self.md5 else ""
 
     def of(self, model: Model) -> Model:
         """Return the model as it is to be served: a certain version, its place, and what pins its files."""
-        return replace(model, version=self.version, uri=self.uri, listing=self.listing)
+        return replace(model, version=self.version, uri=self.uri, listing=self.listing, content=self.content)
+
+    def since(self, before: Resolution) -> Resolution:
+        """Return it with the MD5s that were recorded before, unless there are other files now.
+
+        What only one side has an MD5 of is no change: replicas differ in that, and older operators recorded none.
+        """
+        is_same = before.source == self.source and is_consistent(before, self.listing, self.md5)
+        return replace(self, md5=before.md5) if is_same else self
+
+    def at(self, signed: Signed) -> Resolution:
+        """Return what is served from a signed address: something else where its replica contradicts the record.
+
+        Other names or sizes are left to the pods, which see them and say so.
+        """
+        if signed.listing != self.listing or is_consistent(self, signed.listing, signed.md5):
+            return self
+        return replace(self, md5=signed.md5)
 
     def status(self) -> Manifest:
         """Return the fields of the status that record it."""
-        stated = asdict(self) | {"listing": f"{ALGORITHM}{self.listing}"}
-        return {name: value for name, value in stated.items() if value != "" and value is not False}
+        stated = asdict(self) | {
+            "listing": f"{ALGORITHM}{self.listing}",
+            "md5": dict(self.md5),
+            "onnxFiles": list(self.onnxFiles),
+        }
+        return {name: value for name, value in stated.items() if value not in ("", {}, []) and value is not False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +141,16 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """An address of a registry's model that opens it until ``expires`` (seconds of Unix time)."""
+    """An address of a registry's model that opens it until ``expires`` (seconds of Unix time).
+
+    ``listing`` and ``md5`` are of the files that the replica at that address has.
+    """
 
     uri: str
     token: str = field(repr=False)
     expires: float
+    listing: str = ""
+    md5: MD5s = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +190,14 @@ def recorded(status: Manifest, model: Model) -> Resolution | None:
         return None  # nothing would pin the files
     fields = {name: value for name, value in entry.items() if name in Resolution.__dataclass_fields__}
     try:
-        return Resolution(**fields | {"listing": entry["listing"].removeprefix(ALGORITHM)})
+        return Resolution(
+            **fields
+            | {
+                "listing": entry["listing"].removeprefix(ALGORITHM),
+                "md5": tuple(sorted(entry.get("md5", {}).items())),
+                "onnxFiles": tuple(entry.get("onnxFiles", ())),
+            }
+        )
     except TypeError:
         return None  # an older operator, or somebody else, wrote less
 
@@ -193,9 +248,37 @@ def listing_of(files: Iterable[Blob], *, has_replicas: bool) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def check_served(files: Iterable[Blob], wanted: str) -> None:
-    """Raise Invalid unless it is clear which file is the model: ``wanted``, or else the only one."""
-    names = [file.name for file in files if file.name.endswith(MODEL_SUFFIXES)]
+def md5_of(files: Iterable[Blob]) -> MD5s:
+    """Return the MD5s of those of the largest files that have one; empty files do not count here either."""
+    largest = sorted((file for file in files if file.size), key=lambda file: (-file.size, file.name))
+    return tuple(sorted((file.name, file.md5) for file in largest[:RECORDED_AT_MOST] if file.md5))
+
+
+def is_consistent(found: Resolution, listing: str, md5: MD5s) -> bool:
+    """Return whether these may be the files that were found: compared is what both sides have an MD5 of."""
+    others = dict(md5)
+    return listing == found.listing and all(others.get(name, mine) == mine for name, mine in found.md5)
+
+
+def onnx_files(names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of the files can be the model, to be recorded; none where there are too many."""
+    found = tuple(name for name in names if name.endswith(MODEL_SUFFIXES))
+    return found if len(found) <= RECORDED_AT_MOST else ()
+
+
+def refusal_of(found: Resolution, wanted: str) -> Invalid | None:
+    """Return why a recorded version cannot be served with that file, as far as its record tells."""
+    if found.onnxFiles:
+        try:
+            check_served(found.onnxFiles, wanted)
+        except Invalid as refusal:
+            return refusal
+    return None
+
+
+def check_served(files: Iterable[str], wanted: str) -> None:
+    """Raise Invalid unless it is clear which of the files is the model: ``wanted``, or else the only one."""
+    names = [name for name in files if name.endswith(MODEL_SUFFIXES)]
     if wanted and wanted not in names:
         raise Invalid("ModelFileMissing", f"The model has no file {wanted}; {_choice(names)}")
     candidates = [name for name in names if "/" not in name] or names

@@ -10,15 +10,38 @@ from typing import Literal
 from modelfleet.core import names
 from modelfleet.core.api import Model, ModelDeployment
 from modelfleet.core.conditions import Verdict, Wanted, conditions, find, timestamp
+from modelfleet.core.decision import Decision, Waiting
 from modelfleet.core.diagnosis import Cause, fetched_model
 from modelfleet.core.manifest import Manifest
+from modelfleet.core.memory import kept, remembered
 from modelfleet.core.observed import Deployment, Observed
 from modelfleet.core.registered import Resolved, is_resolved
 from modelfleet.core.revision import revision_of
 from modelfleet.core.verdict import judge, pods_of, ready_count
 
 PROGRESS_DEADLINE = timedelta(minutes=10)
-CALM_REASONS = frozenset({"Creating", "Resolving", "RollingOut", "Scaling"})
+CALM_REASONS = frozenset(
+    {
+        "Baking",
+        "CanaryRunning",
+        "CanaryStarting",
+        "Creating",
+        "Frozen",
+        "Paused",
+        "Resolving",
+        "Retrying",
+        "RollingOut",
+        "Scaling",
+    }
+)
+NEXT = {
+    "AnalysisInconclusive": "promote",
+    "Baking": "promote",
+    "CanaryRunning": "promote",
+    "RolledBack": "retry",
+    "RolloutFailed": "promote",
+}
+"""The command that ends a wait of a rollout before its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +53,36 @@ class Transition:
     note: str
 
 
-def status_of(resolved: Resolved, observed: Observed, problem: Cause | None, now: datetime) -> Manifest:
-    """Return the whole status; ``problem`` is what kept the objects from being applied, if anything."""
+def status_of(
+    resolved: Resolved,
+    observed: Observed,
+    problem: Cause | None,
+    now: datetime,
+    decision: Decision | None = None,
+) -> Manifest:
+    """Return the whole status; ``problem`` is what kept the objects from being applied, if anything.
+
+    Without a decision, because of that problem, what is remembered of the rollout stays as it was.
+    """
     owner = resolved.owner
     revision = revision_of(owner.spec) if is_resolved(owner) else owner.status.get("revision", "")
-    verdict = judge(owner, revision, observed, problem)
+    waiting = decision.waiting if decision else None
+    verdict = judge(owner, revision, observed, problem, waiting)
     live = observed.deployment(owner.name)
-    wanted = live.replicas if live else owner.spec.replicas
     status = {
         "observedGeneration": owner.generation,
         "phase": verdict.phase,
-        "progress": f"{ready_count(revision, observed)}/{wanted} ready",
+        "progress": _progress(owner, revision, observed, decision),
         "message": verdict.message,
-        "revision": revision or None,
+        "revision": (revision if decision or not owner.spec.rollout else owner.status.get("revision")) or None,
+        **(remembered(owner, observed, decision, now) if decision else kept(owner.status)),
         "endpoint": owner.endpoint,
         "image": live.image if live and live.revision == revision else None,
         "models": _models_status(resolved, revision, observed),
         "environment": _environment_status(owner),
         **_counts(live),
         "selector": names.selector_string(names.pod_selector(owner.name)),
-        "waitingFor": None if verdict.ready else _waiting_for(owner, verdict, live, problem),
+        "waitingFor": None if verdict.ready else _waiting_for(owner, verdict, live, problem, decision),
         "conditions": conditions(
             verdict, _models_resolved(resolved, problem), owner.status.get("conditions", []), owner.generation, now
         ),
@@ -149,15 +182,37 @@ def _counts(live: Deployment | None) -> Manifest:
     return {name: live.count(name) if live else 0 for name in ("replicas", "readyReplicas", "updatedReplicas")}
 
 
+def _progress(owner: ModelDeployment, revision: str, observed: Observed, decision: Decision | None) -> str:
+    rollout, policy = decision.rollout if decision else None, owner.spec.rollout
+    if rollout and policy and rollout.number:
+        return f"canary {rollout.number}/{len(policy.steps)}"
+    live = observed.deployment(owner.name)
+    return f"{ready_count(revision, observed)}/{live.replicas if live else owner.spec.replicas} ready"
+
+
 def _waiting_for(
-    owner: ModelDeployment, verdict: Verdict, live: Deployment | None, problem: Cause | None
+    owner: ModelDeployment,
+    verdict: Verdict,
+    live: Deployment | None,
+    problem: Cause | None,
+    decision: Decision | None,
 ) -> Manifest:
     """Return what is awaited, and the command that tells more: of the pods, or of the resource itself."""
+    if decision and decision.waiting and not problem:
+        return _rollout_waits_for(owner, decision.waiting)
     pods = f"pods -l {names.selector_string(names.pod_selector(owner.name))}"
     subject = f"modeldeployment {owner.name}" if problem or live is None else pods
     hint = f"kubectl describe -n {owner.namespace} {subject}"
     until = None if verdict.stalled else _deadline(live)
     return {"reason": verdict.reason, "hint": hint, **({"until": until} if until else {})}
+
+
+def _rollout_waits_for(owner: ModelDeployment, waiting: Waiting) -> Manifest:
+    verb = NEXT.get(waiting.reason)
+    command = f"modelfleet {verb}" if verb else "kubectl describe modeldeployment"
+    hint = f"{command} {owner.name} -n {owner.namespace}"
+    until = {"until": timestamp(waiting.until)} if waiting.until else {}
+    return {"reason": waiting.reason, "hint": hint, **until}
 
 
 def _deadline(live: Deployment | None) -> str | None:

@@ -5,18 +5,30 @@ from __future__ import annotations
 from modelfleet.core import names
 from modelfleet.core.api import ModelDeployment
 from modelfleet.core.conditions import Verdict
+from modelfleet.core.decision import Waiting
 from modelfleet.core.diagnosis import Cause, diagnose, fetched_model, is_leaving, is_ready
 from modelfleet.core.manifest import Manifest, dig
 from modelfleet.core.observed import Deployment, Observed
 
 
-def judge(owner: ModelDeployment, revision: str, observed: Observed, problem: Cause | None) -> Verdict:
-    """Return the verdict on the owner; ``problem`` is what keeps its objects from being applied, if anything."""
+def judge(
+    owner: ModelDeployment,
+    revision: str,
+    observed: Observed,
+    problem: Cause | None,
+    waiting: Waiting | None = None,
+) -> Verdict:
+    """Return the verdict on the owner; ``problem`` is what keeps its objects from being applied, if anything, and
+    ``waiting`` what a rollout waits for.
+    """
     live = observed.deployment(owner.name)
     available = live is not None and live.count("availableReplicas") > 0
     if problem:
         message = _with_serving(problem.message, available)
         return Verdict(False, available, problem.stalled, problem.reason, message)
+    if waiting:
+        message = _with_serving(waiting.message, available)
+        return Verdict(False, available, waiting.stalled, waiting.reason, message)
     if live is None:
         return Verdict(False, False, False, "Creating", f"Creating the objects of {owner.label}.")
     if live.revision != revision:

@@ -19,7 +19,7 @@ class ServiceAccountView:
 
 @dataclass(frozen=True, slots=True)
 class SecretView:
-    """The models' credentials as MODEL.KEY, base64 as the users' Secrets hold them."""
+    """The models' credentials as MODEL.KEY (MODEL.VERSION.KEY in registries), base64 as the users' Secrets have them."""
 
     name: str
     data: Manifest
@@ -103,6 +103,7 @@ class DeploymentView:
 
     ``template`` is the pod template as it was first applied for this revision; it is rendered from
     ``pod`` only where there is none yet, so that a new release of the operator restarts nobody's pods.
+    ``previous`` has the revision and template to go back to, if there is one.
     """
 
     name: str
@@ -111,6 +112,8 @@ class DeploymentView:
     replicas: int | None
     pod: PodView
     template: Manifest | None
+    progress_deadline_s: int = 600
+    previous: Manifest | None = None
 
 
 View = ServiceAccountView | SecretView | NetworkPolicyView | PodDisruptionBudgetView | ServiceView | DeploymentView

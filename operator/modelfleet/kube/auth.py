@@ -20,6 +20,8 @@ from modelfleet.kube.client import KubeClient
 # The token of a service account is re-read every minute by the library; that of a kubeconfig (which may come
 # from a cloud's login plugin and live for an hour) is asked for again after this time.
 RELOAD_S = 300.0
+# What kubectl takes where nothing names a namespace.
+NAMESPACE = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Credentials:
         self._loaded_at = float("-inf")
         self._loading = asyncio.Lock()
         self.configuration: Any = Configuration()
+        self.namespace = NAMESPACE
 
     async def authorization(self) -> str | None:
         """The value of the Authorization header, or None with a client certificate; may raise Unauthenticated."""
@@ -76,12 +79,20 @@ class Credentials:
     async def _load(self) -> None:
         if not self._reloads:
             config.load_incluster_config(client_configuration=self.configuration)
+            self.namespace = _pod_namespace()
             return
         # The library wants a string.
         path = str(self._kubeconfig) if self._kubeconfig else None
-        await config.load_kube_config(
+        loader = await config.load_kube_config(
             path, self._context, client_configuration=self.configuration, persist_config=False
         )
+        self.namespace = loader.current_context["context"].get("namespace") or NAMESPACE
+
+
+def _pod_namespace() -> str:
+    """The namespace of this pod, which stands beside its token; not everything that looks like a pod has one."""
+    file = Path(config.incluster_config.SERVICE_TOKEN_FILENAME).with_name("namespace")
+    return file.read_text().strip() if file.exists() else NAMESPACE
 
 
 @contextmanager
@@ -95,16 +106,22 @@ def _border() -> Iterator[None]:
 
 async def connect(kubeconfig: Path | None, context: str | None) -> KubeClient:
     """A client of the cluster; Unauthenticated when the credentials cannot be read. Nothing is sent yet."""
+    return (await enter(kubeconfig, context))[0]
+
+
+async def enter(kubeconfig: Path | None, context: str | None) -> tuple[KubeClient, str]:
+    """The same, with the namespace that is meant where none is named."""
     credentials = Credentials(kubeconfig, context)
     await credentials.refresh()
     configuration = credentials.configuration
-    return KubeClient(
+    client = KubeClient(
         configuration.host,
         authorization=credentials.authorization,
         tls=credentials.tls(),
         server_hostname=configuration.tls_server_name,
         proxy=configuration.proxy,
     )
+    return client, credentials.namespace
 
 
 async def connection(kubeconfig: Path | None, context: str | None) -> Connection:

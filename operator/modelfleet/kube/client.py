@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from modelfleet.core.errors import NotFound, Unreachable
+from modelfleet.core.errors import NotFound, Unavailable, Unreachable
 from modelfleet.kube import wire
 from modelfleet.kube.wire import Object, Request
 
@@ -17,6 +17,9 @@ CONNECT_S = 5.0
 TOTAL_S = 30.0
 # The API server sends a bookmark about every minute; a stream that is silent for longer is dead.
 SILENCE_S = 90.0
+# A pod is asked while a reconcile waits, and may be anybody's program.
+POD_S = 5.0
+POD_BYTES = 4 * 1024 * 1024
 KEEP_ALIVE_S = 60.0
 CONNECTIONS = 32
 
@@ -113,12 +116,14 @@ class KubeClient:
         connect_s: float = CONNECT_S,
         total_s: float = TOTAL_S,
         silence_s: float = SILENCE_S,
+        pod_s: float = POD_S,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._authorization = authorization
         self._server_hostname = server_hostname
         self._timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s)
         self._watch_timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s, sock_read=silence_s)
+        self._pod_timeout = aiohttp.ClientTimeout(total=pod_s, sock_connect=connect_s)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -209,6 +214,12 @@ class KubeClient:
         """Replace the status and nothing else; Conflict when the resourceVersion is no longer current."""
         return await self._send(Request("PUT", _path(body, "status"), body=body))
 
+    async def merge(
+        self, resource: Resource, namespace: str | None, name: str, patch: Object, *, field_manager: str
+    ) -> Object:
+        """Change the fields in the patch (a JSON merge patch); NotFound when the object is not there."""
+        return await self._send(wire.merging(resource.path(namespace, name), patch, field_manager=field_manager))
+
     async def delete(self, resource: Resource, namespace: str | None, name: str, *, uid: str) -> None:
         """Delete the object with that uid; gone already is fine, another one of its name is a Conflict."""
         try:
@@ -223,12 +234,17 @@ class KubeClient:
         resource_version: str,
         namespace: str | None = None,
         label_selector: str = "",
+        field_selector: str = "",
         timeout_s: int = 300,
     ) -> AsyncGenerator[WatchEvent, None]:
-        """The changes since a version until the server ends the stream; Expired when it has forgotten it."""
+        """The changes since a version until the server ends the stream; Expired when it has forgotten it.
+
+        Without a version, what is there comes first, as if it had just been added.
+        """
         request = wire.watching(
             resource.path(namespace),
             label_selector=label_selector,
+            field_selector=field_selector,
             resource_version=resource_version,
             timeout_s=timeout_s,
         )
@@ -238,6 +254,18 @@ class KubeClient:
                     wire.answer(request, response.status, response.headers, await response.read())
                 async for line in wire.lines(response.content.iter_any()):
                     yield WatchEvent(*wire.event(request, line))
+
+    async def pod_text(self, namespace: str, pod: str, port: int, path: str) -> str:
+        """What the program behind a pod's port answers to a GET, by way of the API server.
+
+        NotFound when there is no such pod; Unavailable when it refuses, fails, or answers with more than 4 MiB;
+        Unreachable after 5 s. Takes no slot, since pods that hang must not keep other requests waiting.
+        """
+        request = wire.asking_pod(PODS.path(namespace), pod, port, path)
+        with _border(request):
+            async with await self._open(request, self._pod_timeout) as response:
+                body = await _bounded(request, response)
+        return wire.text(request, response.status, response.headers, body)
 
     async def _send(self, request: Request) -> Object:
         with _border(request):
@@ -264,6 +292,15 @@ class KubeClient:
 def _path(manifest: Object, subresource: str | None = None) -> str:
     metadata: dict[str, Any] = manifest["metadata"]
     return Resource.of(manifest).path(metadata.get("namespace"), metadata["name"], subresource)
+
+
+async def _bounded(request: Request, response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > POD_BYTES:
+            raise Unavailable(f"{request}: the answer is larger than {POD_BYTES} bytes")
+    return bytes(body)
 
 
 @contextmanager

@@ -23,8 +23,10 @@ from modelfleet.core.errors import (
 Object: TypeAlias = dict[str, Any]
 
 JSON = "application/json"
+TEXT = "text/plain"
 # JSON is YAML, so an apply needs no second serialiser.
 APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
 
 _RETRYABLE: Mapping[int, type[Retryable]] = {401: Unauthenticated, 408: Unavailable, 429: Throttled}
 _TERMINAL: Mapping[int, type[Terminal]] = {403: Forbidden, 404: NotFound}
@@ -39,13 +41,15 @@ class Request:
     params: Mapping[str, str] = field(default_factory=dict)
     body: Object | None = None
     content_type: str = JSON
+    accept: str = JSON
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
     def headers(self) -> dict[str, str]:
         """The headers that follow from the request itself."""
-        return {"Accept": JSON} if self.body is None else {"Accept": JSON, "Content-Type": self.content_type}
+        accept = {"Accept": self.accept}
+        return accept if self.body is None else accept | {"Content-Type": self.content_type}
 
     def data(self) -> bytes | None:
         """The body as it is sent."""
@@ -60,12 +64,15 @@ def listing(path: str, *, label_selector: str, limit: int, resource_version: str
     return Request("GET", path, _given(params))
 
 
-def watching(path: str, *, label_selector: str, resource_version: str, timeout_s: int) -> Request:
+def watching(
+    path: str, *, label_selector: str, resource_version: str, timeout_s: int, field_selector: str = ""
+) -> Request:
     """A stream of the changes since a version, which the server ends after the timeout."""
     params = {
         "watch": "1",
         "allowWatchBookmarks": "true",
         "labelSelector": label_selector,
+        "fieldSelector": field_selector,
         "resourceVersion": resource_version,
         "timeoutSeconds": str(timeout_s),
     }
@@ -78,9 +85,19 @@ def applying(path: str, manifest: Object, *, field_manager: str, force: bool) ->
     return Request("PATCH", path, params, manifest, APPLY)
 
 
+def merging(path: str, patch: Object, *, field_manager: str) -> Request:
+    """A change of the fields in the patch and of no other, whatever the object is by now (a JSON merge patch)."""
+    return Request("PATCH", path, {"fieldManager": field_manager}, patch, MERGE)
+
+
 def deleting(path: str, *, uid: str) -> Request:
     """The deletion of exactly the object with this uid; what it owns goes in the background."""
     return Request("DELETE", path, body={"preconditions": {"uid": uid}, "propagationPolicy": "Background"})
+
+
+def asking_pod(pods: str, pod: str, port: int, path: str) -> Request:
+    """A GET of a path below the port of a pod, which the API server passes on to it."""
+    return Request("GET", f"{pods}/{pod}:{port}/proxy{path}", accept=TEXT)
 
 
 def answer(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> Object:
@@ -91,6 +108,23 @@ def answer(request: Request, status: int, headers: Mapping[str, str], body: byte
     if parsed is None:
         raise Unavailable(f"{request}: the answer is not a Kubernetes object")
     return parsed
+
+
+def text(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> str:
+    """The text in a pod's successful answer; anything else raises the error that says what to do next.
+
+    What the API server itself has to say is a `Status`. Every other failure is the pod's own, whose 404 does not
+    mean that there is no pod.
+    """
+    if not 200 <= status < 300:
+        parsed = _parse(body) or {}
+        if parsed.get("kind") == "Status":
+            raise failure(request, status, parsed, retry_after_s=_seconds(headers.get("Retry-After")))
+        raise Unavailable(f"{request}: the pod answered HTTP {status}")
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise Unavailable(f"{request}: the answer is not a text") from error
 
 
 def failure(request: Request, code: int, status: Object, *, retry_after_s: float | None = None) -> ModelfleetError:

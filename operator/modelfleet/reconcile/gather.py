@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+from datetime import datetime
 
 from modelfleet.core.api import ModelDeployment
 from modelfleet.core.children import needed_secrets
+from modelfleet.core.decision import Counts, Facts, wants_counts
+from modelfleet.core.facts import facts_of, pods_by_track
 from modelfleet.core.observed import Observed
 from modelfleet.kube.client import SECRETS, KubeClient
+from modelfleet.reconcile.measure import measure
 from modelfleet.reconcile.world import World
 
 
@@ -16,6 +21,18 @@ async def gather(client: KubeClient, owner: ModelDeployment, seen: Observed) -> 
     wanted = {needed.name for needed in needed_secrets(owner.spec)}
     found = {name: await client.get(SECRETS, owner.namespace, name) for name in sorted(wanted)}
     return dataclasses.replace(seen, credentials=found)
+
+
+async def facts(client: KubeClient, owner: ModelDeployment, observed: Observed, now: datetime) -> Facts:
+    """Return what a decision depends on; the pods' counters are asked for where it would look at them."""
+    known = facts_of(owner, observed)
+    policy, canary = owner.spec.rollout, known.canary
+    if not wants_counts(known.rollout, policy, now) or (canary and not canary.settled):
+        return known
+    bound = policy.criteria.max_latency_p99_s if policy and policy.criteria else None
+    stable, canaries = pods_by_track(owner, observed)
+    told = await asyncio.gather(measure(client, stable, bound), measure(client, canaries, bound))
+    return dataclasses.replace(known, counts=Counts(*told))
 
 
 def look(world: World, owner: ModelDeployment, before: Observed) -> Observed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +12,11 @@ from modelfleet.aml.azure import Azure
 from modelfleet.core.api import ModelDeployment, parse
 from modelfleet.core.children import Defaults, needed_secrets, obstacle
 from modelfleet.core.conditions import find
+from modelfleet.core.decision import Decision, decide
 from modelfleet.core.diagnosis import Cause
 from modelfleet.core.errors import Conflict, ModelfleetError, Terminal
 from modelfleet.core.manifest import Manifest
+from modelfleet.core.memory import Move, move_of
 from modelfleet.core.observed import Observed
 from modelfleet.core.plan import plan
 from modelfleet.core.registered import Resolved
@@ -21,7 +24,7 @@ from modelfleet.core.status import status_of, transitions
 from modelfleet.kube.client import KubeClient
 from modelfleet.kube.events import Event, Recorder
 from modelfleet.reconcile.execute import execute
-from modelfleet.reconcile.gather import gather, look
+from modelfleet.reconcile.gather import facts, gather, look
 from modelfleet.reconcile.resolve import resolve
 from modelfleet.reconcile.world import Key, World
 
@@ -29,6 +32,16 @@ RECHECK_S = 15.0
 """How soon to look again at what no watch tells of: a user's Secret, somebody else's object, a refused request."""
 CALM_RECHECK_S = 300.0
 """The same while all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a reconcile knows when it has done what it could; ``problem`` is what stood in its way, if anything."""
+
+    resolved: Resolved
+    observed: Observed
+    problem: Cause | None = None
+    decision: Decision | None = None
 
 
 class Reconciler:
@@ -42,6 +55,7 @@ class Reconciler:
         recorder: Recorder,
         defaults: Defaults,
         now: Callable[[], datetime],
+        moved: Callable[[Move], None],
     ) -> None:
         self._world = world
         self._client = client
@@ -49,6 +63,7 @@ class Reconciler:
         self._recorder = recorder
         self._defaults = defaults
         self._now = now
+        self._moved = moved
 
     async def reconcile(self, key: Key) -> float | None:
         """Do what the ModelDeployment needs now; return the seconds after which to look again, or None."""
@@ -58,48 +73,60 @@ class Reconciler:
         owner = parse(body)
         if owner.deleting:
             return None  # the garbage collector takes the children that have an owner reference
-        resolved, observed, problem = await self._apply(owner)
-        status = await self._report(resolved, observed, problem)
-        return _recheck_s(resolved, status, problem)
+        done = await self._apply(owner)
+        status = await self._report(done)
+        return _recheck_s(done, status, self._now())
 
-    async def _apply(self, owner: ModelDeployment) -> tuple[Resolved, Observed, Cause | None]:
+    async def _apply(self, owner: ModelDeployment) -> _Done:
         """Do what is to be done; return what is known afterwards, and what stood in the way, if anything did."""
         resolved, observed = Resolved(owner), look(self._world, owner, Observed())
         try:
             observed = await gather(self._client, owner, observed)
             if problem := obstacle(owner, observed):
-                return resolved, observed, problem
+                return _Done(resolved, observed, problem)
             resolved = resolve(self._azure, owner, observed)
             if resolved.problem:
-                return resolved, observed, resolved.problem
+                return _Done(resolved, observed, resolved.problem)
             owner, observed = resolved.owner, dataclasses.replace(observed, signed=resolved.signed)
-            await execute(self._world, self._client, owner, observed, plan(owner, observed, self._defaults))
+            decision = await self._decide(owner, observed)
+            todo = plan(owner, observed, decision, self._defaults)
+            await execute(self._world, self._client, owner, observed, todo)
         except Conflict:
             raise
         except Terminal as refusal:
-            return resolved, observed, Cause(refusal.reason, refusal.message, stalled=True)
+            return _Done(resolved, observed, Cause(refusal.reason, refusal.message, stalled=True))
         except ModelfleetError as error:
-            await self._report(resolved, observed, Cause("ApplyFailed", f"Trying again after an error: {error}"))
+            problem = Cause("ApplyFailed", f"Trying again after an error: {error}")
+            await self._report(_Done(resolved, observed, problem))
             raise
-        return resolved, look(self._world, owner, observed), None
+        return _Done(resolved, look(self._world, owner, observed), decision=decision)
 
-    async def _report(self, resolved: Resolved, observed: Observed, problem: Cause | None) -> Manifest:
+    async def _decide(self, owner: ModelDeployment, observed: Observed) -> Decision:
+        now = self._now()
+        return decide(await facts(self._client, owner, observed, now), owner.spec.rollout, now)
+
+    async def _report(self, done: _Done) -> Manifest:
         """Return the status; write it where it has changed, and then emit the Events of that change."""
-        owner = resolved.owner
-        status = status_of(resolved, observed, problem, self._now())
+        owner = done.resolved.owner
+        status = status_of(done.resolved, done.observed, done.problem, self._now(), done.decision)
         if status == owner.status:
             return status
         body: dict[str, Any] = {**owner.body, "status": status}
         self._world.owners.put(await self._client.replace_status(body))
+        if done.decision and (move := move_of(owner.status, done.decision, self._now())):
+            self._moved(move)
         for change in transitions(owner, status):
             regarding = dict(owner.body)
             await self._recorder.emit(Event(regarding, change.type, change.reason, change.note, "Reconcile"))
         return status
 
 
-def _recheck_s(resolved: Resolved, status: Manifest, problem: Cause | None) -> float | None:
+def _recheck_s(done: _Done, status: Manifest, now: datetime) -> float | None:
     """Return when to look again at what no watch tells of, or None where nothing of the kind matters."""
+    resolved, problem = done.resolved, done.problem
     looks = [] if resolved.again_s is None else [resolved.again_s]
+    if done.decision and done.decision.look_again:
+        looks.append(max(0.0, (done.decision.look_again - now).total_seconds()))
     if problem and problem is not resolved.problem:
         looks.append(RECHECK_S)
     if any(needed_secrets(resolved.owner.spec)):

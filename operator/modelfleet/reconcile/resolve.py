@@ -6,6 +6,7 @@ depends on Azure for nothing but a newer version.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,10 +15,20 @@ from modelfleet.aml.azure import Asker, Azure
 from modelfleet.core.api import Environment, Model, ModelDeployment, Workspace
 from modelfleet.core.children import principal_of, signed_before
 from modelfleet.core.diagnosis import Cause, is_told
-from modelfleet.core.errors import Terminal
+from modelfleet.core.errors import Invalid, Terminal
 from modelfleet.core.observed import Observed
-from modelfleet.core.registered import Principal, Resolution, Resolved, Signed, recorded, recorded_image
+from modelfleet.core.registered import (
+    Principal,
+    Resolution,
+    Resolved,
+    Signed,
+    recorded,
+    recorded_image,
+    refusal_of,
+)
 from modelfleet.core.verdict import pods_of
+
+logger = logging.getLogger(__name__)
 
 CHANGED = frozenset({"ModelChanged", "ModelNotFound"})
 """What a fetcher reports where the files are not those that were resolved."""
@@ -88,13 +99,16 @@ class _Asking:
         if not version:
             return None
         same = before if before and before.source == workspace.source_of(model.name, version) else None
-        if same and not self._has_changed():
+        refusal = refusal_of(same, model.file) if same else None
+        if same and not refusal and not self._has_changed():
             return same
         answer = self.azure.model(self.asker, workspace, principal, model, version)
         found: Resolution | None = self._heard(
-            answer, f"{model.name} version {version}", before if model.follows_latest else same
+            _judged(answer, refusal) if refusal else answer,
+            f"{model.name} version {version}",
+            _servable(before if model.follows_latest else same, model),
         )
-        return found
+        return found.since(same) if found and same else found
 
     def _with_address(
         self,
@@ -105,23 +119,31 @@ class _Asking:
         before: Resolution | None,
     ) -> Resolution | None:
         """Return ``found`` once it has a signed address, or else what the pods have one for that may be served."""
-        allowed = (found, before) if model.follows_latest else (found,)
-        held = (one for one in allowed if one and signed_before(one.source, model, self.owner, self.observed))
+        allowed = (found, _servable(before, model)) if model.follows_latest else (found,)
+        held = (one for one in allowed if one and signed_before(one, model, self.owner, self.observed))
         answer = self.azure.signed(self.asker, workspace, principal, model.name, found.version)
         heard = self._heard(answer, f"an address of {model.name} version {found.version}", next(held, None))
         if isinstance(heard, Signed):
-            self.signed[model.name] = heard
-            return found
+            return self._signed(model, found, heard)
         if heard and heard is not found:
-            self._renew(model, workspace, principal, heard)
+            return self._renewed(model, workspace, principal, heard)
         kept: Resolution | None = heard
         return kept
 
-    def _renew(self, model: Model, workspace: Workspace, principal: Principal | None, kept: Resolution) -> None:
+    def _renewed(
+        self, model: Model, workspace: Workspace, principal: Principal | None, kept: Resolution
+    ) -> Resolution:
         """Keep the address of the version that goes on serving from growing old."""
         answer = self.azure.signed(self.asker, workspace, principal, model.name, kept.version)
-        if answer.value:
-            self.signed[model.name] = answer.value
+        return self._signed(model, kept, answer.value) if answer.value else kept
+
+    def _signed(self, model: Model, found: Resolution, signed: Signed) -> Resolution:
+        """Take the address for the pods, and return what they find there."""
+        self.signed[model.name] = signed
+        there = found.at(signed)
+        if there is not found:
+            logger.warning("%s: a replica has files of the same names and sizes with other MD5s", found.source)
+        return there
 
     def _heard(self, answer: Answer[Any], subject: str, otherwise: Any) -> Any:
         """Return the value of an answer, or ``otherwise``; why it is not the value is noted."""
@@ -138,6 +160,17 @@ class _Asking:
     def _has_changed(self) -> bool:
         """Return whether a pod has found other files than those that were resolved."""
         return is_told(pods_of(self.owner.status.get("revision", ""), self.observed), CHANGED)
+
+
+def _servable(found: Resolution | None, model: Model) -> Resolution | None:
+    """Return what was found, unless its record tells that it has not the file that is wanted now."""
+    return found if found and not refusal_of(found, model.file) else None
+
+
+def _judged(answer: Answer[Any], refusal: Invalid) -> Answer[Any]:
+    """Return the answer about a version that its record forbids to serve, unless Azure knows better by now."""
+    is_newer = answer.value is not None or isinstance(answer.error, Invalid)
+    return answer if is_newer else replace(answer, error=refusal)
 
 
 def _cause(answer: Answer[Any], subject: str) -> Cause | None:

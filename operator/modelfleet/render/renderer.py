@@ -72,8 +72,12 @@ def render_pod_template(view: PodView) -> dict[str, Any]:
 def _deployment(view: DeploymentView) -> dict[str, Any]:
     """Return the Deployment around its pod template, which is recorded so that it can be applied again."""
     template = view.template or render_pod_template(view.pod)
-    manifest = _fill("Deployment", {"name": view.name, "replicas": view.replicas, "selector": view.selector})
-    manifest["metadata"]["annotations"] = {names.REVISION: view.revision, names.TEMPLATE: canonical_json(template)}
+    fields = ("name", "replicas", "selector", "progress_deadline_s")
+    manifest = _fill("Deployment", {field: getattr(view, field) for field in fields})
+    annotations = {names.REVISION: view.revision, names.TEMPLATE: canonical_json(template)}
+    if view.previous:
+        annotations[names.PREVIOUS] = canonical_json(view.previous)
+    manifest["metadata"]["annotations"] = annotations
     manifest["spec"]["template"] = template
     if view.replicas is None:
         del manifest["spec"]["replicas"]

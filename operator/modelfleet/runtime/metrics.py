@@ -6,11 +6,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from modelfleet.core.errors import ModelfleetError
+from modelfleet.core.memory import Move
 from modelfleet.reconcile.queue import Queue
 from modelfleet.reconcile.world import Key, World
 
@@ -27,6 +28,25 @@ class Metrics:
             ["result"],
             registry=self.registry,
         )
+        self._transitions = Counter(
+            "modelfleet_rollout_transitions_total",
+            "Transitions of rollouts, by the phase or result that they led to.",
+            ["to"],
+            registry=self.registry,
+        )
+        self._rollouts = Histogram(
+            "modelfleet_rollout_duration_seconds",
+            "Time of rollouts that have ended, by their result.",
+            ["result"],
+            buckets=(60, 300, 900, 1800, 3600, 3 * 3600, 12 * 3600, 24 * 3600),
+            registry=self.registry,
+        )
+
+    def moved(self, move: Move) -> None:
+        """Count a transition of a rollout, and how long it took where it has ended."""
+        self._transitions.labels(move.to).inc()
+        if move.took is not None:
+            self._rollouts.labels(move.to).observe(move.took.total_seconds())
 
     def timed(
         self, reconcile: Callable[[Key], Awaitable[float | None]]

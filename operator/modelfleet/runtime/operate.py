@@ -32,7 +32,7 @@ async def operate(client: KubeClient, settings: Settings, metrics: Metrics, stop
     recorder = Recorder(client, controller=CONTROLLER, instance=settings.pod_name)
     azure = Azure(queue.add, settings.poll_s)
     defaults = Defaults(settings.server_image, settings.identity)
-    reconciler = Reconciler(world, client, azure, recorder, defaults, lambda: datetime.now(UTC))
+    reconciler = Reconciler(world, client, azure, recorder, defaults, lambda: datetime.now(UTC), metrics.moved)
     metrics.watch(world, queue)
     metrics.leading.set(1)
     async with asyncio.TaskGroup() as group:

@@ -11,10 +11,10 @@ from modelfleet.core import names
 from modelfleet.core.api import ModelDeployment
 from modelfleet.core.children import Defaults, child_key
 from modelfleet.core.observed import Observed
-from modelfleet.core.plan import Plan, plan
+from modelfleet.core.plan import Plan
 from modelfleet.core.views import DeploymentView, NetworkPolicyView, SecretView
 from modelfleet.render.renderer import render
-from tests.support.objects import DEFAULTS, deployment, manifests, owner, secret, settled, world
+from tests.support.objects import DEFAULTS, deployment, manifests, owner, planned, secret, settled, world
 
 WITH_SECRET = owner(model={"credentials": {"secretName": "storage"}})
 IDENTITY = {"credentials": {"workloadIdentity": {"clientId": "the-client", "tenantId": "the-tenant"}}}
@@ -30,28 +30,27 @@ def view_of(kind: type[Any], todo: Plan) -> Any:
 
 def deployment_after(of: ModelDeployment, live: dict[str, Any], defaults: Defaults = DEFAULTS) -> dict[str, Any]:
     """The Deployment that is applied where this one is live."""
-    return render(view_of(DeploymentView, plan(of, world(of, live), defaults)), of)
+    return render(view_of(DeploymentView, planned(of, world(of, live), defaults)), of)
 
 
 def test_pods_are_applied_last_when_all_that_they_need_is_there() -> None:
     kinds = [
-        child_key(view)[0]
-        for view in plan(WITH_SECRET, Observed(credentials={"storage": SECRET}), DEFAULTS).children
+        child_key(view)[0] for view in planned(WITH_SECRET, Observed(credentials={"storage": SECRET})).children
     ]
     assert kinds == ["ServiceAccount", "Secret", "NetworkPolicy", "PodDisruptionBudget", "Service", "Deployment"]
 
 
 def test_without_credentials_there_is_no_secret() -> None:
-    assert "Secret" not in [child_key(view)[0] for view in plan(owner(), Observed(), DEFAULTS).children]
+    assert "Secret" not in [child_key(view)[0] for view in planned(owner(), Observed()).children]
 
 
 def test_the_secret_has_the_keys_that_give_access_and_no_others() -> None:
-    todo = plan(WITH_SECRET, Observed(credentials={"storage": SECRET}), DEFAULTS)
+    todo = planned(WITH_SECRET, Observed(credentials={"storage": SECRET}))
     assert view_of(SecretView, todo) == SecretView("claims-model", {"claims.sasToken": "c2ln"})
 
 
 def test_all_objects_but_the_secret_have_the_name_of_the_owner() -> None:
-    views = plan(WITH_SECRET, Observed(credentials={"storage": SECRET}), DEFAULTS).children
+    views = planned(WITH_SECRET, Observed(credentials={"storage": SECRET})).children
     assert {view.name for view in views if not isinstance(view, SecretView)} == {"claims"}
 
 
@@ -65,20 +64,20 @@ def test_all_objects_but_the_secret_have_the_name_of_the_owner() -> None:
     ],
 )
 def test_pods_reach_the_storage_and_what_they_sign_in_at(spec: dict[str, Any], ports: tuple[int, ...]) -> None:
-    assert view_of(NetworkPolicyView, plan(owner(**spec), Observed(), DEFAULTS)).egress_ports == ports
+    assert view_of(NetworkPolicyView, planned(owner(**spec), Observed())).egress_ports == ports
 
 
 def test_a_done_plan_deletes_nothing() -> None:
-    assert plan(owner(), world(owner(), settled(owner())), DEFAULTS).delete == ()
+    assert planned(owner(), world(owner(), settled(owner()))).delete == ()
 
 
 def test_the_secret_goes_with_the_credentials_when_no_pod_needs_it_any_more() -> None:
     of = owner()
     observed = world(of, settled(of))
     old = {**observed.children, ("Secret", "claims-model"): secret("claims-model")}
-    assert plan(of, dataclasses.replace(observed, children=old), DEFAULTS).delete == (("Secret", "claims-model"),)
+    assert planned(of, dataclasses.replace(observed, children=old)).delete == (("Secret", "claims-model"),)
     rolling = {**old, ("Deployment", "claims"): deployment(of) | {"metadata": settled(WITH_SECRET)["metadata"]}}
-    assert plan(of, dataclasses.replace(observed, children=rolling), DEFAULTS).delete == ()
+    assert planned(of, dataclasses.replace(observed, children=rolling)).delete == ()
 
 
 def test_objects_that_carry_our_labels_under_another_name_are_left_alone() -> None:
@@ -89,7 +88,7 @@ def test_objects_that_carry_our_labels_under_another_name_are_left_alone() -> No
         ("Secret", "claims"): {},
         ("ConfigMap", "claims"): {},
     }
-    todo = plan(of, dataclasses.replace(observed, children={**observed.children, **copies}), DEFAULTS)
+    todo = planned(of, dataclasses.replace(observed, children={**observed.children, **copies}))
     assert todo.delete == ()
 
 
@@ -141,24 +140,24 @@ def autoscaled(live: dict[str, Any] | None, manager: str = names.FIELD_MANAGER) 
 
 def test_replicas_that_an_autoscaler_takes_over_are_kept_alive_meanwhile() -> None:
     of = owner(replicas=3)
-    todo = plan(of, autoscaled(settled(of, replicas=7)), DEFAULTS)
+    todo = planned(of, autoscaled(settled(of, replicas=7)))
     assert todo.hand_over_replicas == 7
     assert view_of(DeploymentView, todo).replicas is None
 
 
 def test_replicas_are_handed_over_once() -> None:
     of = owner(replicas=3)
-    assert plan(of, autoscaled(settled(of), names.HANDOVER_MANAGER), DEFAULTS).hand_over_replicas is None
+    assert planned(of, autoscaled(settled(of), names.HANDOVER_MANAGER)).hand_over_replicas is None
 
 
 def test_a_deployment_that_does_not_exist_has_nothing_to_hand_over() -> None:
-    todo = plan(owner(replicas=3), autoscaled(None), DEFAULTS)
+    todo = planned(owner(replicas=3), autoscaled(None))
     assert todo.hand_over_replicas is None
     assert view_of(DeploymentView, todo).replicas is None
 
 
 def test_without_an_autoscaler_the_spec_has_the_say() -> None:
     of = owner(replicas=3)
-    todo = plan(of, dataclasses.replace(autoscaled(settled(of, replicas=7)), autoscaled=False), DEFAULTS)
+    todo = planned(of, dataclasses.replace(autoscaled(settled(of, replicas=7)), autoscaled=False))
     assert todo.hand_over_replicas is None
     assert view_of(DeploymentView, todo).replicas == 3

@@ -4,16 +4,15 @@ from typing import Any
 
 import pytest
 
-from modelfleet.core.children import children_of
 from modelfleet.core.observed import Observed
 from modelfleet.core.views import DeploymentView, PodView
-from tests.support.objects import DEFAULTS, owner
+from tests.support.objects import owner, wanted
 
 IDENTITY = {"credentials": {"workloadIdentity": {"clientId": "the-client", "tenantId": "the-tenant"}}}
 
 
 def pod_view(**spec: Any) -> PodView:
-    views = children_of(owner(**spec), Observed(), DEFAULTS)
+    views = wanted(owner(**spec), Observed())
     return next(view.pod for view in views if isinstance(view, DeploymentView))
 
 

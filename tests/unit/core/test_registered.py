@@ -290,7 +290,7 @@ SERVED: list[tuple[list[str], str, str]] = [
 
 def refusal_of(files: list[str], wanted: str) -> str:
     try:
-        check_served(map(blob, files), wanted)
+        check_served(files, wanted)
     except Invalid as refusal:
         return refusal.reason
     return ""
@@ -325,7 +325,7 @@ def test_it_is_clear_to_the_server_as_well(files: list[str], reason: str, tmp_pa
 )
 def test_a_refusal_says_what_there_is_to_choose_from(files: list[str], wanted: str, says: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        check_served(map(blob, files), wanted)
+        check_served(files, wanted)
     assert refusal.value.message.endswith(says)
 
 

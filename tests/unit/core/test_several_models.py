@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from modelfleet.core.api import ModelDeployment, WorkloadIdentity, parse
-from modelfleet.core.children import Defaults, children_of, needed_secrets, obstacle, workspaces_of
+from modelfleet.core.children import Defaults, needed_secrets, obstacle, workspaces_of
 from modelfleet.core.observed import Observed
-from modelfleet.core.plan import plan
 from modelfleet.core.registered import Resolution, Signed
 from modelfleet.core.revision import revision_of
 from modelfleet.core.views import DeploymentView, NetworkPolicyView, PodView, SecretView, View
 from tests.support.modeldeployments import URI, Manifest, model_deployment
-from tests.support.objects import DEFAULTS, manifests, secret, settled, stored_owner, world
+from tests.support.objects import DEFAULTS, manifests, planned, secret, settled, stored_owner, wanted, world
 
 HOME = {"subscriptionId": "11111111", "resourceGroup": "rg-ml", "name": "ml-prod"}
 LAB = {"subscriptionId": "22222222", "resourceGroup": "rg-lab", "name": "ml-lab"}
@@ -29,6 +28,7 @@ PUBLIC = {"name": "public", "uri": URI}
 STORED = {"name": "stored", "uri": URI, "credentials": {"secretName": "storage"}}
 OURS = {"name": "ours", "version": "3", "workspace": {**HOME, **SECRET}}
 SHARED = {"name": "shared", "version": "7", "workspace": REGISTRY}
+UNPLACED = {"name": "unplaced", "version": "1"}
 
 USERS = {
     "storage": secret("storage", sasToken="c2ln", note="aGk="),
@@ -66,7 +66,7 @@ def fleet(*models: Manifest, **spec: Any) -> ModelDeployment:
 def view(
     kind: type[View], of: ModelDeployment, observed: Observed = OBSERVED, defaults: Defaults = DEFAULTS
 ) -> Any:
-    views = [view for view in children_of(of, observed, defaults) if isinstance(view, kind)]
+    views = [view for view in wanted(of, observed, defaults) if isinstance(view, kind)]
     assert len(views) == 1
     return views[0]
 
@@ -78,7 +78,7 @@ def pod(of: ModelDeployment, defaults: Defaults = DEFAULTS) -> PodView:
 
 def secret_data(of: ModelDeployment, observed: Observed = OBSERVED) -> Manifest:
     """The Secret of the pods, readable."""
-    [found] = [view for view in children_of(of, observed, DEFAULTS) if isinstance(view, SecretView)]
+    [found] = [view for view in wanted(of, observed) if isinstance(view, SecretView)]
     return {key: b64decode(value).decode() for key, value in found.data.items()}
 
 
@@ -115,9 +115,9 @@ def test_the_secret_holds_for_each_model_the_keys_that_give_access_and_no_others
         "ours.tenantId": "t",
         "ours.clientId": "c",
         "ours.clientSecret": "s",
-        "shared.uri": "https://shared.blob.core.windows.net/m/",
-        "shared.sasToken": "sig=1",
-        "shared.source": "azureml://registries/shared/models/shared/versions/7",
+        "shared.7.uri": "https://shared.blob.core.windows.net/m/",
+        "shared.7.sasToken": "sig=1",
+        "shared.7.source": "azureml://registries/shared/models/shared/versions/7",
     }
 
 
@@ -130,7 +130,7 @@ def test_two_models_of_one_workspace_have_its_keys_each() -> None:
 
 def test_an_address_that_is_not_signed_anew_stays_as_it_is() -> None:
     of = fleet(STORED, SHARED)
-    [before] = [view for view in children_of(of, OBSERVED, DEFAULTS) if isinstance(view, SecretView)]
+    [before] = [view for view in wanted(of, OBSERVED) if isinstance(view, SecretView)]
     live = {("Secret", "claims-model"): secret("claims-model", **before.data)}
     later = Observed(children=live, credentials={"storage": secret("storage", accountKey="a2V5")})
     assert secret_data(of, later) == {
@@ -148,7 +148,7 @@ def test_a_model_sees_its_own_keys_only_and_a_signed_address_where_there_is_one(
         "/var/run/secrets/modelfleet/shared",
     ]
     assert found.secret_name == "claims-model"
-    assert all(item["key"].replace(".", "/") == item["path"] for item in found.secret_items)
+    assert all(item["key"].replace(".7.", ".").replace(".", "/") == item["path"] for item in found.secret_items)
     paths = {item["path"] for item in found.secret_items}
     assert {path for path in paths if path.startswith("shared/")} == {"shared/uri", "shared/sasToken"}
     assert "stored/uri" not in paths
@@ -157,12 +157,12 @@ def test_a_model_sees_its_own_keys_only_and_a_signed_address_where_there_is_one(
 def test_whatever_the_secret_holds_for_the_pods_is_mounted() -> None:
     of = fleet(PUBLIC, STORED, OURS, SHARED)
     mounted = {item["key"] for item in pod(of).secret_items}
-    assert secret_data(of).keys() - mounted == {"shared.source"}
+    assert secret_data(of).keys() - mounted == {"shared.7.source"}
 
 
 def test_without_credentials_there_is_no_secret_and_nothing_is_mounted() -> None:
     of = fleet(PUBLIC, {**PUBLIC, "name": "other"}, {**OURS, "workspace": HOME})
-    assert not [view for view in children_of(of, OBSERVED, WITH_IDENTITY) if isinstance(view, SecretView)]
+    assert not [view for view in wanted(of, OBSERVED, WITH_IDENTITY) if isinstance(view, SecretView)]
     assert (pod(of).secret_name, pod(of).secret_items) == ("", ())
 
 
@@ -220,6 +220,28 @@ def test_an_environment_needs_the_access_of_its_workspace_as_well() -> None:
     ]
 
 
+PLACES: list[tuple[Manifest, list[str]]] = [
+    ({"model": STORED}, ["spec.model.credentials"]),
+    ({"models": [STORED]}, ["spec.models[0].credentials"]),
+    ({"models": [PUBLIC, STORED, STORED]}, ["spec.models[1].credentials", "spec.models[2].credentials"]),
+    ({"model": OURS}, ["spec.model.workspace.credentials"]),
+    ({"models": [PUBLIC, OURS, OURS]}, ["spec.models[1].workspace.credentials"]),
+    ({"models": [OURS, UNPLACED], "workspace": {**LAB, **SECRET}},
+     ["spec.models[0].workspace.credentials", "spec.workspace.credentials"]),
+    ({"model": UNPLACED, "workspace": {**LAB, **SECRET}}, ["spec.workspace.credentials"]),
+    ({"models": [OURS, UNPLACED], "workspace": OURS["workspace"]}, ["spec.workspace.credentials"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "places"), PLACES)
+def test_the_field_that_names_a_secret_is_named_as_it_stands_in_the_spec(
+    spec: Manifest, places: list[str]
+) -> None:
+    body = model_deployment()
+    body["spec"] = spec
+    assert [needed.place for needed in needed_secrets(parse(stored_owner(body)).spec)] == places
+
+
 @pytest.mark.parametrize("workspace", [HOME, REGISTRY])
 def test_the_secret_of_a_workspace_that_is_not_there_is_named_with_its_place(workspace: Manifest) -> None:
     of = asked({"name": "claims", "version": "3"}, workspace={**workspace, **SECRET})
@@ -244,7 +266,8 @@ def test_a_workspace_is_opened_by_a_service_principal_only(data: dict[str, str])
 
 
 @pytest.mark.parametrize(
-    ("missing", "place"), [("storage", "spec.model.credentials"), ("principal", "spec.workspace.credentials")]
+    ("missing", "place"),
+    [("storage", "spec.models[2].credentials"), ("principal", "spec.models[1].workspace.credentials")],
 )
 def test_the_secret_of_any_model_may_be_the_obstacle(missing: str, place: str) -> None:
     of = asked(PUBLIC, OURS, STORED)
@@ -338,5 +361,5 @@ def test_neither_a_new_token_nor_a_new_password_touches_the_pods() -> None:
 def test_an_operator_that_gets_an_identity_restarts_nobodys_pods() -> None:
     of = fleet({**OURS, "workspace": HOME})
     live = world(of, settled(of))
-    [after] = [v for v in plan(of, live, WITH_IDENTITY).children if isinstance(v, DeploymentView)]
+    [after] = [v for v in planned(of, live, WITH_IDENTITY).children if isinstance(v, DeploymentView)]
     assert after.template == view(DeploymentView, of, live).template is not None

@@ -254,7 +254,7 @@ def applied(version: str, without: str = "") -> Observed:
     resolved = resolve(Table(serving(version, REGISTRY)), claims(version, REGISTRY), Observed())
     children = manifests(resolved.owner, Observed(signed=resolved.signed))
     live = children["Secret", "claims-model"]
-    data = {key: value for key, value in live["data"].items() if key != f"claims.{without}"}
+    data = {key: value for key, value in live["data"].items() if key != f"claims.{version}.{without}"}
     return Observed(children={**children, ("Secret", "claims-model"): {**live, "data": data}})
 
 

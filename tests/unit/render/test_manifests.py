@@ -11,12 +11,11 @@ import yaml
 
 from modelfleet.core import names
 from modelfleet.core.api import parse
-from modelfleet.core.children import children_of
 from modelfleet.core.observed import Observed
 from modelfleet.core.views import PodDisruptionBudgetView, ServiceView
 from modelfleet.render.renderer import render
 from tests.support.kubernetes_api import TYPES, unknown_fields
-from tests.support.objects import DEFAULTS, manifests, owner, stored_owner
+from tests.support.objects import manifests, owner, stored_owner, wanted
 
 VALID = Path(__file__).parents[2] / "integration" / "crd" / "valid"
 SAMPLES = Path(__file__).parents[3] / "manifests" / "samples"
@@ -88,6 +87,6 @@ def specs() -> list[Any]:
 def test_every_valid_spec_becomes_manifests_that_kubernetes_knows(spec: dict[str, Any]) -> None:
     body = {"metadata": {"name": "claims"}, "spec": json.loads(json.dumps(spec))}
     of = parse(stored_owner(body))
-    for view in children_of(of, Observed(), DEFAULTS):
+    for view in wanted(of, Observed()):
         manifest = render(view, of)
         assert list(unknown_fields(manifest, TYPES[manifest["kind"]])) == []
