@@ -31,7 +31,7 @@ def make_ready(kubectl: Kubectl, owner: str = "claims", revision: str = "", *, c
         patch_status(kubectl, pod, READY)
 
 
-def settle(kubectl: Kubectl, owner: str = "claims") -> None:
+def settle(kubectl: Kubectl, owner: str = "claims", *, within_s: float = 30) -> None:
     """Make every pod serve that comes, until the ModelDeployment is ready for what it now asks for."""
 
     def step() -> bool:
@@ -40,7 +40,7 @@ def settle(kubectl: Kubectl, owner: str = "claims") -> None:
         wait = ("wait", "--for=condition=Ready", f"modeldeployment/{owner}", "--timeout=1s")
         return kubectl.run(*wait).returncode == 0
 
-    eventually(step)
+    eventually(step, within_s=within_s)
 
 
 READY: Manifest = {

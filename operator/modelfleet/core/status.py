@@ -38,6 +38,7 @@ NEXT = {
     "AnalysisInconclusive": "promote",
     "Baking": "promote",
     "CanaryRunning": "promote",
+    "Paused": "resume",
     "RolledBack": "retry",
     "RolloutFailed": "promote",
 }

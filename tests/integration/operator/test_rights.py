@@ -63,7 +63,16 @@ def a_life(kubectl: Kubectl, start_operator: StartOperator) -> None:
     apply(kubectl, secret, with_secret)
     kubelet.make_ready(kubectl, revision=revision)
     ready_reason(kubectl, "Serving")
+    have_a_canary(kubectl)
     second.stop()
+
+
+def have_a_canary(kubectl: Kubectl) -> None:
+    """Have a version pass its canary, which goes afterwards."""
+    apply(kubectl, model_deployment(version="2", rollout={"canary": {"steps": [50], "pause": "1s"}}))
+    exists(kubectl, "deployment", "claims-canary")
+    kubelet.settle(kubectl, within_s=60)
+    eventually(lambda: read(kubectl, "deployment", "claims-canary") is None)
 
 
 def meet_objects_of_others(kubectl: Kubectl) -> None:

@@ -131,4 +131,4 @@ def test_help_tells_how_to_get_the_values(capsys: pytest.CaptureFixture[str]) ->
 
 def test_the_package_brings_the_command() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["scripts"] == {"modelfleet": "modelfleet.cli.main:main"}
+    assert project["scripts"] == dict.fromkeys(("modelfleet", "kubectl-modelfleet"), "modelfleet.cli.main:main")
