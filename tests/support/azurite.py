@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from azure.storage.blob import BlobServiceClient, PublicAccess, generate_container_sas
+from azure.storage.blob import BlobBlock, BlobServiceClient, ContentSettings, PublicAccess, generate_container_sas
 
 from local import storage
 from tests.support.ports import free_port
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ACCOUNT, SECOND_ACCOUNT = "demo", "demo2"
+BLOCK = base64.b64encode(b"only").decode()
 KEY = base64.b64encode(b"a key that guards nothing but the test's own blobs").decode()
 
 
@@ -43,6 +44,13 @@ class Azurite:
         """Writes one blob."""
         blob = self._service.get_blob_client(container, path)
         blob.upload_blob(content, overwrite=True, metadata=metadata)
+
+    def put_in_blocks(self, container: str, path: str, content: bytes, md5: bytes | None = None) -> None:
+        """Writes one blob as large ones are written: it has no MD5 but what its writer says, true or not."""
+        blob = self._service.get_blob_client(container, path)
+        blob.stage_block(BLOCK, content)
+        said = ContentSettings(content_md5=bytearray(md5) if md5 else None)
+        blob.commit_block_list([BlobBlock(BLOCK)], content_settings=said)
 
     def blobs(self, container: str) -> dict[str, bytes]:
         """The content of every blob, by its path."""

@@ -14,6 +14,7 @@ from tests.support.azure import cloud
 from tests.support.azure.registries import Registry
 from tests.support.azure.tokens import CLIENT, TENANT
 from tests.support.azure.workspaces import Datastore, Model, Workspace
+from tests.support.azurite import ACCOUNT
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
 from tests.support.modeldeployments import condition, exists, status_of
@@ -130,11 +131,13 @@ def of_registry(version: str = "3") -> Manifest:
     }
 
 
-def register(azure: Cloud, version: str, valid_for: timedelta = timedelta(hours=8)) -> None:
-    """Puts a version of the model into the registry, which signs addresses for so long."""
+def register(
+    azure: Cloud, version: str, valid_for: timedelta = timedelta(hours=8), accounts: tuple[str, ...] = (ACCOUNT,)
+) -> None:
+    """Puts a version of the model into the registry, which signs for so long, of each account in turn."""
     sign = partial(azure.storage.sas, valid_for=valid_for)
     azure.control.registries[:] = [
-        Registry("shared", ("demo",), sign, [Model("claims", version, "models/claims/3")])
+        Registry("shared", accounts, sign, [Model("claims", version, "models/claims/3")])
     ]
 
 

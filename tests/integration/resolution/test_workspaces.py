@@ -110,6 +110,23 @@ def test_a_model_with_two_onnx_files_is_refused_until_one_is_named(kubectl: Kube
     azure.storage.delete("models", "claims/1/other.onnx")
 
 
+def test_a_file_that_a_recorded_version_has_not_is_refused_until_it_is_there(
+    kubectl: Kubectl, azure: Cloud
+) -> None:
+    apply(kubectl, principal(), of_workspace(version="2"))
+    assert resolved(kubectl)["models"][0]["onnxFiles"] == ["model.onnx"]
+    generation = exists(kubectl, "deployment", "claims")["metadata"]["generation"]
+    named = of_workspace(version="2")
+    named["spec"]["model"]["file"] = "other.onnx"
+    apply(kubectl, named)
+    message = ready_reason(kubectl, "ModelFileMissing")["message"]
+    assert "The model has no file other.onnx; write one of these in model.file: model.onnx." in message
+    assert exists(kubectl, "deployment", "claims")["metadata"]["generation"] == generation
+    azure.storage.put("models", "claims/2/other.onnx", b"another")
+    assert resolved(kubectl, within_s=60)["models"][0]["onnxFiles"] == ["model.onnx", "other.onnx"]
+    azure.storage.delete("models", "claims/2/other.onnx")
+
+
 def test_what_is_resolved_is_not_asked_again(kubectl: Kubectl, azure: Cloud) -> None:
     apply(kubectl, principal(), of_workspace())
     kubelet.make_ready(kubectl)
