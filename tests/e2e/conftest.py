@@ -17,6 +17,8 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from bench.load import Outcome, offer
 from samples.upload import upload
+from tests.e2e.secrecy import Planted
+from tests.e2e.witness import Witness
 from tests.support.kubectl import Kubectl
 from tests.support.modeldeployments import exists
 from tests.support.operator import SYSTEM
@@ -32,6 +34,7 @@ class Storage:
     """The blob storage of the cluster."""
 
     connection_string: str
+    planted: Planted
 
     def put(self, folder: Path, container: str, *, public: bool = True) -> None:
         """Upload a folder into a container, which anybody may read if public."""
@@ -44,13 +47,14 @@ class Storage:
 
     def sas(self, container: str) -> str:
         """A token that lets its bearer read one container for an hour."""
-        return generate_container_sas(
+        token = generate_container_sas(
             "demo",
             container,
             self.account_key,
             permission=ContainerSasPermissions(read=True, list=True),
             expiry=datetime.now(UTC) + timedelta(hours=1),
         )
+        return self.planted.plant(f"the SAS token for {container}", token)
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +72,23 @@ def cluster() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def planted() -> Planted:
+    """Where every test notes the secrets that it brings into the cluster."""
+    return Planted()
+
+
+@pytest.fixture(scope="session")
+def witness(cluster: Path, planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
+    """Who sees it when a secret gets out."""
+    found = Witness(cluster, tmp_path_factory.mktemp("seen"), planted)
+    yield found
+    try:
+        assert found.leaks() == []
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample models, freshly trained."""
     folder = tmp_path_factory.mktemp("models")
@@ -76,21 +97,25 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def storage(cluster: Path, models: Path) -> Storage:
+def storage(witness: Witness, models: Path) -> Storage:
     """Azurite with the sample models in the container `models`."""
-    found = Storage(local("storage", "up", CLUSTER).strip())
+    found = Storage(local("storage", "up", CLUSTER).strip(), witness.planted)
+    found.planted.plant("the key of the account", found.account_key)
     found.put(models, "models")
     found.put(models, "private", public=False)
     return found
 
 
 @pytest.fixture
-def kubectl(cluster: Path, storage: Storage) -> Iterator[Kubectl]:
-    """kubectl in a namespace that only this test uses."""
+def kubectl(cluster: Path, storage: Storage, witness: Witness) -> Iterator[Kubectl]:
+    """kubectl in a namespace that only this test uses, and in which no secret may be seen."""
     name = f"e2e-{uuid4().hex[:8]}"
     Kubectl(cluster)("create", "namespace", name)
     yield Kubectl(cluster, name)
-    Kubectl(cluster)("delete", "namespace", name, "--wait=false")
+    try:
+        assert witness.leaks() == []
+    finally:
+        Kubectl(cluster)("delete", "namespace", name, "--wait=false")
 
 
 @dataclass

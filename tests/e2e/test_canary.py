@@ -85,7 +85,7 @@ async def test_a_version_that_answers_errors_goes_back_by_itself(kubectl: Kubect
     async with users(kubectl) as crowd:
         await asyncio.to_thread(apply, kubectl, claims("3", "model.onnx"))
         status = await asyncio.to_thread(ready_reason, kubectl, "RolledBack", within_s=180)
-    assert "canary requests failed" in status["message"], status["message"]
+    assert "Too many requests fail" in status["message"], status["message"]
     assert condition(status, "Stalled")["status"] == "True"
     assert condition(status, "Available")["status"] == "True"
     assert [entry["reason"] for entry in status["rejected"]] == ["ErrorRateTooHigh"]

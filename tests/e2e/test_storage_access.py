@@ -1,12 +1,10 @@
-"""A model gets from a private container into its pods, and its credentials go nowhere else."""
+"""A model gets from a private container into its pods; that its credentials go nowhere else, `witness` sees."""
 
 import pytest
 
 from tests.e2e.conftest import STORAGE, Storage, endpoint
-from tests.support.audit import AuditLog
 from tests.support.kubectl import Kubectl
 from tests.support.modeldeployments import Manifest, apply, model_deployment, ready_reason
-from tests.support.operator import SYSTEM
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -25,15 +23,12 @@ def test_a_private_model_is_served_with_the_credentials_of_a_secret(
     planted = storage.sas("private") if kind == "sasToken" else storage.account_key
     apply(kubectl, secret(**{kind: planted}), model_deployment(uri=PRIVATE, model=FROM_SECRET))
     ready_reason(kubectl, "Serving", within_s=60)
-    signature = planted.split("sig=")[-1].split("&")[0]
-    assert signature not in everything_public(kubectl)
 
 
 def test_wrong_credentials_are_named_and_right_ones_picked_up(kubectl: Kubectl, storage: Storage) -> None:
     wrong = storage.sas("models")
     apply(kubectl, secret(sasToken=wrong), model_deployment(uri=PRIVATE, model=FROM_SECRET))
-    message = ready_reason(kubectl, "ModelAccessDenied", within_s=60)["message"]
-    assert wrong.split("sig=")[-1].split("&")[0] not in message
+    ready_reason(kubectl, "ModelAccessDenied", within_s=60)
     apply(kubectl, secret(sasToken=storage.sas("private")))
     ready_reason(kubectl, "Serving", within_s=180)
 
@@ -43,12 +38,3 @@ def test_a_folder_with_external_data_is_served_as_a_single_file_is(kubectl: Kube
     status = ready_reason(kubectl, "Serving", within_s=60)
     assert status["models"][0]["files"] == 3
     assert endpoint(kubectl)
-
-
-def everything_public(kubectl: Kubectl) -> str:
-    """Whatever others than the Secrets' readers may see: objects, Events, logs and command lines."""
-    objects = kubectl("get", "mfd,deployment,replicaset,service,pod,events", "-o", "yaml")
-    logs = kubectl("logs", "deployment/claims", "--all-containers")
-    system = Kubectl(kubectl.kubeconfig, SYSTEM)
-    operator = system("logs", "--selector=app.kubernetes.io/name=modelfleet-operator", "--tail=-1")
-    return objects + logs + operator + AuditLog.of(kubectl.kubeconfig).path.read_text()

@@ -11,10 +11,10 @@ from typing import Any
 from modelfleet.core import names
 from modelfleet.core.api import ModelDeployment, parse
 from modelfleet.core.children import Defaults, child_key
-from modelfleet.core.decision import decide
 from modelfleet.core.facts import facts_of
 from modelfleet.core.observed import ChildKey, Observed
 from modelfleet.core.plan import Plan, plan
+from modelfleet.core.region import decide
 from modelfleet.core.revision import revision_of
 from modelfleet.core.views import View
 from modelfleet.render.renderer import render

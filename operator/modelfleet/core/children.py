@@ -283,9 +283,16 @@ def _track(
         selector=names.track_selector(owner.name, track),
         replicas=replicas,
         pod=_pod(owner, track, revision, defaults),
-        template=live.pod_template if live and live.revision == revision else None,
+        template=_recorded_template(live, revision),
         progress_deadline_s=int(policy.progress_deadline.total_seconds()) if policy else PROGRESS_DEADLINE_S,
     )
+
+
+def _recorded_template(live: Deployment | None, revision: str) -> Manifest | None:
+    """Return what the pods of a revision were made from before, also where they come back."""
+    if live is None or live.revision == revision:
+        return live.pod_template if live else None
+    return live.template_of(revision)
 
 
 def _pod(owner: ModelDeployment, track: str, revision: str, defaults: Defaults) -> PodView:

@@ -26,6 +26,7 @@ def facts_of(owner: ModelDeployment, observed: Observed) -> Facts:
         canary=observed.deployment(names.canary_deployment(owner.name)),
         cause=diagnose(pods_of(target, observed)),
         good=succeeded(owner.status),
+        served=owner.status.get("stableRevision", ""),
         rejected=rejection(owner.status, target),
         commands=read_commands(owner.body),
         rollout=read_rollout(owner.status),

@@ -91,8 +91,8 @@ def _canary(
 
 
 def _commands(owner: ModelDeployment, decision: Decision) -> Manifest:
-    """Return which commands are done with. One to go on is for the end of the step that it means, however long that
-    takes to come, and one to try again what just goes back is for afterwards.
+    """Return which commands are done with. One to go on is for the end of the step that it means, whenever that
+    comes, and one to try again what just goes back is for afterwards.
     """
     commands, before, rollout = read_commands(owner.body), read_rollout(owner.status), decision.rollout
     done = commands.after(revision_of(owner.spec), before.number if before else 0)
@@ -103,8 +103,13 @@ def _commands(owner: ModelDeployment, decision: Decision) -> Manifest:
 
 
 def _history(owner: ModelDeployment, observed: Observed, decision: Decision, now: datetime) -> list[Manifest]:
+    """Return the newest entries, and in any case the newest that tells of a good revision."""
     before = owner.status.get("history", [])
-    return [*_news(owner, observed, decision, before, now), *before][:HISTORY_LIMIT]
+    entries = [*_news(owner, observed, decision, before, now), *before]
+    kept, older = entries[:HISTORY_LIMIT], entries[HISTORY_LIMIT:]
+    if any(entry["result"] == SUCCEEDED for entry in kept):
+        return kept
+    return [*kept[:-1], *older[:1]] if older else kept
 
 
 def _news(
@@ -136,13 +141,13 @@ def _entry(ended: Ended, now: datetime) -> Manifest:
 
 
 def _rejected(owner: ModelDeployment, decision: Decision, now: datetime) -> list[Manifest]:
-    """Return what is not tried again: what goes back because it failed is, and what is on its way is not; nor is what
-    a person wants again, who says so or has asked for something else in between.
+    """Return what is not tried again: what goes back because it failed is, and what is on its way is not; nor is
+    what a person wants again, who says so or has asked for something else in between.
     """
     rollout, target = decision.rollout, revision_of(owner.spec)
     is_idle = rollout is None and decision.ended is None
     is_wanted = is_idle and read_commands(owner.body).asks("retry", target)
-    before = owner.status.get("rejected", [])
+    before: list[Manifest] = owner.status.get("rejected", [])
     if is_wanted or not rejection(owner.status, target):
         before = [entry for entry in before if entry["revision"] != target]
     if rollout is None:

@@ -12,14 +12,13 @@ from modelfleet.core.api import Model, ModelDeployment
 from modelfleet.core.conditions import Verdict, Wanted, conditions, find, timestamp
 from modelfleet.core.decision import Decision, Waiting
 from modelfleet.core.diagnosis import Cause, fetched_model
-from modelfleet.core.manifest import Manifest
+from modelfleet.core.manifest import Manifest, dig
 from modelfleet.core.memory import kept, remembered
 from modelfleet.core.observed import Deployment, Observed
 from modelfleet.core.registered import Resolved, is_resolved
 from modelfleet.core.revision import revision_of
 from modelfleet.core.verdict import judge, pods_of, ready_count
 
-PROGRESS_DEADLINE = timedelta(minutes=10)
 CALM_REASONS = frozenset(
     {
         "Baking",
@@ -222,4 +221,5 @@ def _deadline(live: Deployment | None) -> str | None:
     if progressing.get("reason") not in {"NewReplicaSetCreated", "FoundNewReplicaSet", "ReplicaSetUpdated"}:
         return None
     since = datetime.fromisoformat(progressing["lastUpdateTime"])
-    return timestamp(since + PROGRESS_DEADLINE)
+    deadline_s = dig(live.manifest, "spec", "progressDeadlineSeconds") if live else 0
+    return timestamp(since + timedelta(seconds=deadline_s or 0))

@@ -44,8 +44,12 @@ def pods_of(revision: str, observed: Observed) -> list[Manifest]:
 
 
 def ready_count(revision: str, observed: Observed) -> int:
-    """Return how many pods of a revision take traffic."""
-    return sum(map(is_ready, pods_of(revision, observed)))
+    """Return how many stable pods of a revision take traffic."""
+    return sum(map(is_ready, filter(_is_stable, pods_of(revision, observed))))
+
+
+def _is_stable(pod: Manifest) -> bool:
+    return bool(dig(pod, "metadata", "labels", names.TRACK) != names.CANARY)
 
 
 def _differing(owner: ModelDeployment, revision: str, observed: Observed) -> Verdict | None:

@@ -19,7 +19,7 @@ class ServiceAccountView:
 
 @dataclass(frozen=True, slots=True)
 class SecretView:
-    """The models' credentials as MODEL.KEY (MODEL.VERSION.KEY in registries), base64 as the users' Secrets have them."""
+    """Credentials as MODEL.KEY (in registries MODEL.VERSION.KEY), base64 as the users' Secrets have them."""
 
     name: str
     data: Manifest

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from modelfleet.core.api import ModelDeployment
 from modelfleet.core.children import needed_secrets
-from modelfleet.core.decision import Counts, Facts, wants_counts
+from modelfleet.core.decision import Counts, Facts
 from modelfleet.core.facts import facts_of, pods_by_track
 from modelfleet.core.observed import Observed
+from modelfleet.core.window import wants_counts
 from modelfleet.kube.client import SECRETS, KubeClient
 from modelfleet.reconcile.measure import measure
 from modelfleet.reconcile.world import World

@@ -12,13 +12,14 @@ from modelfleet.aml.azure import Azure
 from modelfleet.core.api import ModelDeployment, parse
 from modelfleet.core.children import Defaults, needed_secrets, obstacle
 from modelfleet.core.conditions import find
-from modelfleet.core.decision import Decision, decide
+from modelfleet.core.decision import Decision
 from modelfleet.core.diagnosis import Cause
 from modelfleet.core.errors import Conflict, ModelfleetError, Terminal
 from modelfleet.core.manifest import Manifest
 from modelfleet.core.memory import Move, move_of
 from modelfleet.core.observed import Observed
 from modelfleet.core.plan import plan
+from modelfleet.core.region import decide
 from modelfleet.core.registered import Resolved
 from modelfleet.core.status import status_of, transitions
 from modelfleet.kube.client import KubeClient

@@ -48,6 +48,7 @@ STATUS = re.compile(r"non-2xx status code: (\d{3})")
 CODE = re.compile(r"<Code>(\w+)</Code>")
 # What storage writes into AuthenticationErrorDetail; a field that was cut or escaped twice is not well formed.
 EXPIRED, MALFORMED = "Signature not valid in the specified time frame", "Signature fields not well formed"
+OLD = "Request date header too old"
 ENTRA_CODE = re.compile(r"AADSTS\d+")
 ASSERTION_EXPIRED = "AADSTS700024"
 CAUSES = {
@@ -201,6 +202,8 @@ def _refused(location: Location, credentials: Credentials, status: int, text: st
     refused = f"storage refuses to read {location.uri}"
     if EXPIRED in text:
         return CredentialsExpired(f"{refused}: the SAS token has expired, or the clock of this node is wrong")
+    if OLD in text:
+        return CredentialsExpired(f"{refused}: it finds the request too old, so the clock of this node is wrong")
     if MALFORMED in text:
         return CredentialsInvalid(f"{refused}: the SAS token is malformed, perhaps cut short or escaped twice")
     return ModelAccessDenied(_denied(location, credentials, status, text))

@@ -39,7 +39,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """A status and what is written as JSON, or a text as it is."""
+    """A status and what is written as JSON, or a text or bytes as they are."""
 
     status: int
     body: object
@@ -48,6 +48,8 @@ class Answer:
     @property
     def payload(self) -> bytes:
         """The body as it is sent."""
+        if isinstance(self.body, bytes):
+            return self.body
         return self.body.encode() if isinstance(self.body, str) else json.dumps(self.body).encode()
 
 
@@ -63,9 +65,11 @@ def error(status: int, code: str, message: str, **headers: str) -> Answer:
     return Answer(status, {"error": {"code": code, "message": message}}, named)
 
 
-def storage_error(status: int, code: str, message: str) -> Answer:
-    """An error in the shape that storage has for all of them."""
-    body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
+def storage_error(status: int, code: str, message: str, detail: str = "") -> Answer:
+    """An error in the shape that storage has for all of them; some tell a detail."""
+    more = f"<AuthenticationErrorDetail>{detail}</AuthenticationErrorDetail>" if detail else ""
+    said = f"<Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>"
+    body = f'<?xml version="1.0" encoding="utf-8"?>{said}'
     return Answer(status, body, {"Content-Type": "application/xml", "x-ms-error-code": code})
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from http.client import HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -13,7 +15,9 @@ from urllib.parse import unquote
 import trustme
 
 from tests.support import azurite
+from tests.support.azure import imds
 from tests.support.azure.asked import BREAKS_OFF, SILENCE, STALLS, Answer, Asked, Fault, error
+from tests.support.azure.imds import IMDS
 from tests.support.azure.registries import DISCOVERY, REGION, Registry
 from tests.support.azure.tokens import LOGIN, Entra, audience
 from tests.support.azure.tunnel import Tunnel
@@ -29,17 +33,23 @@ AUDIENCES = ("https://management.azure.com", "https://management.core.windows.ne
 STORAGE = "*.blob.core.windows.net"
 FAULTY = "faulty.blob.core.windows.net"
 """An account that answers nothing but the faults that are set for it."""
+OF_A_CONNECTION = ("connection", "keep-alive", "transfer-encoding", "content-length")
 
 
 @dataclass
 class ControlPlane:
-    """What answers for all of Azure but storage, and a log of what it was asked."""
+    """What answers for all of Azure, and a log of what it was asked.
+
+    Storage is `behind` it where a host is led here as well, so that faults can be set for it; else clients go to
+    storage themselves.
+    """
 
     entra: Entra = field(default_factory=Entra)
     workspaces: list[Workspace] = field(default_factory=list)
     registries: list[Registry] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    behind: int = 0
 
     def answer(self, asked: Asked) -> Answer:
         """What the service named by the host answers, or the first fault that meets the request."""
@@ -48,6 +58,10 @@ class ControlPlane:
             return fault.answer
         if asked.host == LOGIN:
             return self.entra.answer(asked)
+        if asked.host == IMDS:
+            return imds.answered(asked, self.entra)
+        if fnmatch(asked.host, STORAGE) and asked.host != FAULTY:
+            return _passed_on(asked, self.behind)
         if audience(asked.headers.get("authorization", "")).rstrip("/") not in AUDIENCES:
             return error(
                 401, "InvalidAuthenticationToken", "The access token is missing, expired or for another service."
@@ -86,14 +100,34 @@ class ControlPlane:
         return error(404, "ResourceNotFound", what)
 
 
+def _passed_on(asked: Asked, port: int) -> Answer:
+    """What the real storage answers, which knows the account by the host's name."""
+    # Its certificate is for that name, and it is reached by its address.
+    connection = HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context(), timeout=30)
+    try:
+        connection.request(asked.method, asked.target, asked.body or None, asked.headers)
+        answer = connection.getresponse()
+        said = {name: value for name, value in answer.getheaders() if name.lower() not in OF_A_CONNECTION}
+        return Answer(answer.status, answer.read(), said)
+    finally:
+        connection.close()
+
+
 @dataclass
 class Cloud:
-    """A running Azure. `environment` are the variables with which a process finds it, and nothing else."""
+    """A running Azure. `environment` are the variables with which a process finds it, and nothing else; `imds` is
+    the port at which machines would find their metadata.
+    """
 
     control: ControlPlane
     storage: Azurite
     tunnel: Tunnel
     environment: dict[str, str]
+    imds: int
+
+    def lead_through_control(self, host: str) -> None:
+        """From now on faults can be set for this host of storage, too; it answers as before otherwise."""
+        self.tunnel.routes = {host: self.tunnel.routes[ARM], **self.tunnel.routes}
 
 
 @contextmanager
@@ -106,10 +140,15 @@ def running(folder: Path, host: str = "127.0.0.1") -> Iterator[Cloud]:
     chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
     certificate.private_key_pem.write_to_path(str(key))
     control = ControlPlane()
-    with azurite.running(folder, certificate=chain, key=key) as storage, _served(control, certificate) as port:
+    with (
+        azurite.running(folder, certificate=chain, key=key) as storage,
+        _served(control, certificate) as port,
+        _served(control, None, host) as metadata,
+    ):
+        control.behind = storage.port
         told = dict.fromkeys((ARM, LOGIN, DISCOVERY, REGION, FAULTY), port)
         tunnel = Tunnel({**told, STORAGE: storage.port}, host)
-        yield Cloud(control, storage, tunnel, _environment(tunnel, trusted))
+        yield Cloud(control, storage, tunnel, _environment(tunnel, trusted), metadata)
         tunnel.close()
 
 
@@ -121,13 +160,14 @@ def _environment(tunnel: Tunnel, trusted: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _served(control: ControlPlane, certificate: trustme.LeafCert) -> Iterator[int]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"control": control}))
+def _served(control: ControlPlane, certificate: trustme.LeafCert | None, host: str = "127.0.0.1") -> Iterator[int]:
+    server = ThreadingHTTPServer((host, 0), type("Handler", (_Handler,), {"control": control}))
     server.daemon_threads = True
-    # The handshake happens in the thread of the connection, so that no client can hold up the others.
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        # The handshake happens in the thread of the connection, so that no client can hold up the others.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield server.server_port
     server.shutdown()

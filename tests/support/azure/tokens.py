@@ -24,19 +24,28 @@ class Entra:
     accepts: set[str] = field(default_factory=set)
     federated: set[str] = field(default_factory=set)
     lifetime_s: int = 3600
+    seen: set[str] = field(default_factory=set)
+    """All that was shown and given here; each of it opens something."""
 
     def answer(self, asked: Asked) -> Answer:
         """Where tokens are given, or a token for the scope that was asked for."""
         if asked.method == "GET":
             return Answer(200, _configuration(asked.path.split("/")[1]))
         form = asked.form
-        shown = {form.get("client_secret"), form.get("client_assertion")}
+        shown = {form[name] for name in ("client_secret", "client_assertion") if name in form}
+        self.seen |= shown
         if not shown & self.accepts and _subject(form.get("client_assertion", "")) not in self.federated:
             said = "AADSTS7000215: Invalid client secret provided."
             return Answer(401, {"error": "invalid_client", "error_description": said, "error_codes": [7000215]})
-        token = _token(form["scope"].removesuffix("/.default"), form["client_id"], self.lifetime_s)
+        token = self.token(form["scope"].removesuffix("/.default"), form["client_id"])
         lifetimes = {"expires_in": self.lifetime_s, "ext_expires_in": self.lifetime_s}
         return Answer(200, {"token_type": "Bearer", "access_token": token, **lifetimes})
+
+    def token(self, aud: str, client: str) -> str:
+        """A new token for a service."""
+        token = _token(aud, client, self.lifetime_s)
+        self.seen.add(token)
+        return token
 
 
 def audience(authorization: str) -> str:

@@ -11,14 +11,13 @@ from modelfleet.core.api import ModelDeployment
 from modelfleet.core.diagnosis import Cause
 from modelfleet.core.observed import Observed
 from modelfleet.core.registered import Resolved
-from modelfleet.core.status import PROGRESS_DEADLINE, status_of
+from modelfleet.core.status import status_of
 from tests.support.kstatus import kstatus
 from tests.support.objects import (
     FETCHED,
     NOW,
     ROLLING,
     deployment,
-    manifests,
     owner,
     pod,
     progressing,
@@ -155,6 +154,6 @@ def test_without_a_rollout_under_way_no_end_is_promised(live: dict[str, Any]) ->
 
 
 def test_the_deadline_is_the_one_in_the_deployment() -> None:
-    spec = manifests(NEW)["Deployment", "claims"]["spec"]
-    assert spec["progressDeadlineSeconds"] == PROGRESS_DEADLINE.total_seconds()
+    live = deployment(NEW, updated=1, conditions=[ROLLING], progressDeadlineSeconds=90)
+    assert status(NEW, world(NEW, live))["waitingFor"]["until"] == "2025-11-22T13:01:30Z"
     assert MOMENT.strftime("%Y-%m-%dT%H:%M:%SZ") == NOW

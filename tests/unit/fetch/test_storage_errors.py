@@ -119,6 +119,11 @@ def test_an_identity_that_entra_does_not_accept_is_an_invalid_credential(proxy: 
             "CredentialsExpired",
             "the SAS token has expired, or the clock of this node is wrong",
         ),
+        (
+            "Request date header too old: 'Fri, 04 Oct 2019 18:02:12 GMT'",
+            "CredentialsExpired",
+            "it finds the request too old, so the clock of this node is wrong",
+        ),
         ("Signature fields not well formed.", "CredentialsInvalid", "the SAS token is malformed"),
         (
             "Signature did not match. String to sign used was PLANTED",

@@ -1,0 +1,77 @@
+"""What a rollout fails by and waits for, in words for the person on call."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from modelfleet.core import traffic
+from modelfleet.core.analysis import Judgement
+from modelfleet.core.conditions import timestamp
+from modelfleet.core.decision import ROLLED_BACK, SUPERSEDED, Ended, Waiting
+from modelfleet.core.diagnosis import Cause
+from modelfleet.core.observed import Deployment
+from modelfleet.core.policy import Policy
+from modelfleet.core.rollout import Failure, Rollout
+
+
+def hold(policy: Policy, now: datetime) -> Waiting | None:
+    """Return why nothing may begin now, if so."""
+    if policy.paused:
+        return Waiting("Paused", "The rollout is paused; set spec.rollout.paused to false to go on.")
+    if freeze := policy.frozen(now):
+        why = f" ({freeze.reason})" if freeze.reason else ""
+        return Waiting("Frozen", f"Rollouts are frozen until {timestamp(freeze.end)}{why}.", freeze.end)
+    return None
+
+
+def inconclusive(label: str, judgement: Judgement, now: datetime, deadline: datetime) -> Waiting:
+    """Return the wait for more to judge by; after the deadline, that of a person who decides."""
+    message, is_over = f"{label}: the analysis cannot decide. {judgement.message}", now >= deadline
+    return Waiting("AnalysisInconclusive", message, None if is_over else deadline, stalled=is_over)
+
+
+def failure(cause: Cause) -> Failure:
+    """Return what keeps the pods from serving, as a failure."""
+    return Failure(cause.reason, cause.message)
+
+
+def late(subject: str) -> Failure:
+    """Return the failure of pods that took too long."""
+    message = f"{subject} did not become ready within spec.rollout.progressDeadline."
+    return Failure("ProgressDeadlineExceeded", message)
+
+
+def rejected(revision: str, failure: Failure | None, live: Deployment) -> Waiting:
+    """Return the wait of a person for whom a revision went back."""
+    told = failure.message if failure else ""
+    message = (
+        f"Revision {revision} was rolled back and is not tried again: {told} Revision {live.revision} serves."
+    )
+    return Waiting(ROLLED_BACK, message, stalled=True)
+
+
+def went_back(rollout: Rollout) -> Ended:
+    """Return how a rollout ended that went back."""
+    return Ended(rollout, ROLLED_BACK if rollout.failure else SUPERSEDED)
+
+
+def going_back(rollout: Rollout) -> str:
+    """Return what is going on, and why."""
+    told = f": {rollout.failure.message}" if rollout.failure else "."
+    return f"Going back from revision {rollout.revision} to {rollout.previous}{told}"
+
+
+def too_coarse(replicas: int, percent: int) -> Waiting:
+    """Return the refusal of a canary that would take far more than was asked for."""
+    took = traffic.share(traffic.canary_pods(replicas, percent), replicas)
+    pods = "1 replica" if replicas == 1 else f"{replicas} replicas"
+    message = (
+        f"A canary of {percent} % is not possible beside {pods}: its only pod would take {took} %. Write at least "
+        f"{traffic.stable_needed(percent)} replicas, a larger step, or leave canary out."
+    )
+    return Waiting("CanaryTooCoarse", message, stalled=True)
+
+
+def judged(judgement: Judgement) -> Failure:
+    """Return a judgement as a failure."""
+    return Failure(judgement.reason, judgement.message)

@@ -1,0 +1,288 @@
+"""A pretended cluster: the operator's own decisions, from facts to status, against pretended Deployments and time.
+
+Nothing is asked for at regular times. A reconcile happens only where the operator would have one: when a watch
+tells of something that it has not done itself, and when it wanted to look again.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from modelfleet.core import names
+from modelfleet.core.api import ModelDeployment, parse
+from modelfleet.core.children import Defaults, child_key
+from modelfleet.core.conditions import find
+from modelfleet.core.decision import Counts, Decision
+from modelfleet.core.facts import facts_of, pods_by_track
+from modelfleet.core.manifest import dig
+from modelfleet.core.observed import ChildKey, Observed
+from modelfleet.core.plan import plan
+from modelfleet.core.region import decide
+from modelfleet.core.registered import Resolved
+from modelfleet.core.revision import revision_of
+from modelfleet.core.status import status_of
+from modelfleet.core.window import wants_counts
+from modelfleet.render.renderer import render
+from tests.support.modeldeployments import model_deployment
+from tests.support.objects import DEFAULTS, stored_owner
+from tests.support.pretend_deployments import Behaviour, Controller, Manifest, Pod
+
+START = datetime(2025, 11, 22, 13, tzinfo=UTC)
+CHURN = 20
+"""So many reconciles without any time between them are a loop."""
+
+
+class Crash(Exception):
+    """The operator's process ends here."""
+
+
+@dataclass
+class PretendCluster:
+    """One ModelDeployment named claims, and everything that there is of it."""
+
+    body: Manifest
+    now: datetime = START
+    defaults: Defaults = DEFAULTS
+    requests_per_s: float = 100
+    is_measured: bool = True
+    controller: Controller = field(default_factory=Controller)
+    others: dict[ChildKey, Manifest] = field(default_factory=dict)
+    look_again: datetime | None = None
+    is_news: bool = True
+    crash_in: int | None = None
+    writes: list[str] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+
+    # What is there
+
+    @property
+    def owner(self) -> ModelDeployment:
+        return parse(self.body)
+
+    @property
+    def status(self) -> Manifest:
+        return self.body.get("status") or {}
+
+    @property
+    def target(self) -> str:
+        """The revision that the spec asks for."""
+        return revision_of(self.owner.spec)
+
+    @property
+    def stable(self) -> Manifest:
+        return self.controller.deployments["claims"]
+
+    @property
+    def canary(self) -> Manifest | None:
+        return self.controller.deployments.get("claims-canary")
+
+    @property
+    def canary_pods(self) -> int:
+        return self.canary["spec"]["replicas"] if self.canary else 0
+
+    @property
+    def stable_revision(self) -> str:
+        return str(self.stable["metadata"]["annotations"][names.REVISION])
+
+    @property
+    def phase(self) -> str:
+        """The phase of the rollout, or nothing."""
+        return dig(self.status, "rollout", "phase") or ""
+
+    @property
+    def step(self) -> int:
+        return dig(self.status, "rollout", "step") or 0
+
+    @property
+    def ready(self) -> Manifest:
+        return dict(find(self.status["conditions"], "Ready"))
+
+    @property
+    def reason(self) -> str:
+        return str(self.ready["reason"])
+
+    @property
+    def is_stalled(self) -> bool:
+        return bool(find(self.status["conditions"], "Stalled"))
+
+    @property
+    def results(self) -> list[tuple[str, str]]:
+        """The revisions that have ended and how, newest first."""
+        return [(entry["revision"], entry["result"]) for entry in self.status.get("history", [])]
+
+    @property
+    def rejected(self) -> list[str]:
+        return [entry["revision"] for entry in self.status.get("rejected", [])]
+
+    def running(self) -> set[str]:
+        """The revisions of which there are pods."""
+        return {pod.revision for pod in self.controller.pods if not pod.left_at}
+
+    def pods(self, track: str) -> list[Pod]:
+        return self.controller.pods_of("claims" if track == names.STABLE else "claims-canary")
+
+    # What people do
+
+    def write(self, version: str | None = None, **fields: Any) -> str:
+        """Change the spec as a user does, and return the revision that it asks for then; None drops a field."""
+        spec = copy.deepcopy(self.body["spec"])
+        if version:
+            spec["model"] |= {
+                "version": version,
+                "uri": f"https://demo.blob.core.windows.net/models/claims/{version}/",
+            }
+        for name, value in fields.items():
+            spec[name] = value
+            if value is None:
+                del spec[name]
+        self.body["spec"] = spec
+        self.body["metadata"]["generation"] += 1
+        self.is_news = True
+        return self.target
+
+    def command(self, verb: str, value: str) -> None:
+        """Annotate, as ``modelfleet VERB`` does."""
+        self.body["metadata"].setdefault("annotations", {})[f"{names.GROUP}/{verb}"] = value
+        self.is_news = True
+
+    def behave(self, version: str, **behaviour: Any) -> None:
+        """Say how the pods of a version will behave."""
+        other = PretendCluster(copy.deepcopy(self.body))
+        self.controller.behaviours[other.write(version)] = Behaviour(**behaviour)
+
+    def lose_status(self) -> None:
+        """Take the whole status away, as a restored backup does."""
+        self.body["status"] = {}
+        self.is_news = True
+
+    def break_pod(self, track: str = names.STABLE) -> Pod:
+        """Have a pod be not ready until it is mended."""
+        pod = self.pods(track)[0]
+        pod.ready_at = None
+        return pod
+
+    def mend_pod(self, pod: Pod) -> None:
+        pod.ready_at = self.now
+
+    # What happens
+
+    def run(self, seconds: float = 0) -> None:
+        """Let so much time pass, with everything that happens in it."""
+        until, at_once = self.now + timedelta(seconds=seconds), 0
+        while True:
+            self.is_news |= self.controller.work(self.now)
+            if self.is_news or (self.look_again and self.look_again <= self.now):
+                at_once += 1
+                assert at_once < CHURN, [self.now, self.status, self.decisions[-2:]]
+                self.work()
+            elif self.now >= until:
+                return
+            else:
+                self._pass(self._next(until))
+                at_once = 0
+
+    def run_until(self, what: Any, within_s: float = 3600) -> None:
+        """Let time pass until that is so; what is asked has no argument."""
+        end = self.now + timedelta(seconds=within_s)
+        self.run()
+        while not what():
+            assert self.now < end, f"not within {within_s} s: {json.dumps(self.status, indent=1)}"
+            self.run((self._next(end) - self.now).total_seconds())
+
+    def work(self) -> None:
+        """One reconcile; a process that ends in it is started again."""
+        self.is_news, self.look_again = False, None
+        try:
+            self.reconcile()
+        except Crash:
+            self.is_news = True
+
+    def reconcile(self) -> None:
+        """What the reconciler does, without its I/O."""
+        owner, observed = self.owner, self._observed()
+        facts, policy = facts_of(owner, observed), owner.spec.rollout
+        if wants_counts(facts.rollout, policy, self.now) and (not facts.canary or facts.canary.settled):
+            facts = dataclasses.replace(facts, counts=self._counts(owner, observed))
+        decision = decide(facts, policy, self.now)
+        self.decisions.append(decision)
+        self._may_crash()
+        self._execute(owner, observed, decision)
+        status = json.loads(json.dumps(status_of(Resolved(owner), self._observed(), None, self.now, decision)))
+        self._may_crash()
+        if status != self.status:
+            self.writes.append("status")
+            self.body["status"] = status
+        self.look_again = decision.look_again
+
+    def _observed(self) -> Observed:
+        deployments = {("Deployment", name): body for name, body in self.controller.deployments.items()}
+        pods = tuple(pod.body() for pod in self.controller.pods)
+        return Observed(children={**self.others, **deployments}, pods=pods)
+
+    def _counts(self, owner: ModelDeployment, observed: Observed) -> Counts:
+        if not self.is_measured:
+            return Counts()
+        by_uid = {pod.name: pod.sample for pod in self.controller.pods if pod.is_ready}
+        tracks = pods_by_track(owner, observed)
+        stable, canary = ({p["metadata"]["uid"] for p in pods} for pods in tracks)
+        return Counts(*({uid: by_uid[uid] for uid in uids & by_uid.keys()} for uids in (stable, canary)))
+
+    def _execute(self, owner: ModelDeployment, observed: Observed, decision: Decision) -> None:
+        todo = plan(owner, observed, decision, self.defaults)
+        for view in todo.children:
+            self._apply(child_key(view), render(view, owner))
+        for kind, name in todo.delete:
+            self.writes.append(f"delete {kind}/{name}")
+            self.others.pop((kind, name), None)
+            if kind == "Deployment":
+                del self.controller.deployments[name]
+                self.controller.progress.pop(name, None)
+            self._may_crash()
+
+    def _apply(self, key: ChildKey, desired: Mapping[str, Any]) -> None:
+        """Server-side apply: what is applied is there afterwards, and a changed spec is a new generation."""
+        kind, name = key
+        home: dict[Any, Manifest] = self.controller.deployments if kind == "Deployment" else self.others
+        place: Any = name if kind == "Deployment" else key
+        live = home.get(place)
+        digest = dig(desired, "metadata", "annotations", names.APPLIED)
+        if live and dig(live, "metadata", "annotations", names.APPLIED) == digest:
+            return  # nobody else changes objects here
+        self.writes.append(f"{kind}/{name}")
+        generation = live["metadata"]["generation"] if live else 0
+        changed = not live or live.get("spec") != desired.get("spec")
+        metadata = {**desired["metadata"], "generation": generation + changed, "uid": name}
+        status = {"status": live["status"]} if live and "status" in live else {}
+        home[place] = {**desired, "metadata": metadata, **status}
+        self._may_crash()
+
+    def _may_crash(self) -> None:
+        if self.crash_in is not None:
+            self.crash_in -= 1
+            if self.crash_in < 0:
+                self.crash_in = None
+                raise Crash
+
+    def _next(self, until: datetime) -> datetime:
+        moments = (self.controller.next_moment(self.now), self.look_again)
+        return min([until, *(moment for moment in moments if moment and moment > self.now)])
+
+    def _pass(self, moment: datetime) -> None:
+        self.controller.serve(self.requests_per_s * (moment - self.now).total_seconds())
+        self.now = moment
+
+
+def cluster(replicas: int = 4, **rollout: Any) -> PretendCluster:
+    """A cluster in which version 1 serves, and succeeded."""
+    made = PretendCluster(stored_owner(model_deployment(replicas=replicas, rollout=rollout or None)))
+    if not rollout:
+        del made.body["spec"]["rollout"]
+    made.run(120)
+    assert made.reason == "Serving", made.status
+    return made
