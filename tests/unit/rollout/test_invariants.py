@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from tests.support.objects import reported
 from tests.support.pretend_cluster import PretendCluster, cluster
 from tests.support.pretend_deployments import Behaviour
 
+NONE = "\N{EN DASH}"
 VERSIONS = ("1", "2", "3")
 STEPS = {"canary": {"steps": [20, 50], "pause": "30s"}, "progressDeadline": "60s"}
 ANALYSIS = {"analysis": {"maxErrorRate": "1%", "minRequests": 100}}
@@ -61,6 +63,23 @@ CRASH = st.tuples(st.just("crash"), st.integers(0, 9))
 Action = tuple[Any, ...]
 
 
+def drawn() -> set[tuple[str, str]]:
+    """The transitions in the table of docs/rollouts.md; to stay is always possible."""
+    page = (Path(__file__).parents[3] / "docs" / "rollouts.md").read_text()
+    table = page.partition("| From | To | When |")[2].partition("\n\n")[0]
+    lines = [line for line in table.splitlines() if line.startswith(("| `", f"| {NONE}"))]
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in lines]
+    words = [(start.strip("`"), end.strip(" `")) for start, ends in rows for end in ends.split(",")]
+    return {*words, *((phase, phase) for phase in (NONE, *Phase))}
+
+
+DRAWN = drawn()
+
+
+def _phase(rollout: Rollout | None) -> str:
+    return str(rollout.phase) if rollout else NONE
+
+
 class Watched(PretendCluster):
     """A cluster that checks after every reconcile, and at every write, what has to hold."""
 
@@ -73,6 +92,7 @@ class Watched(PretendCluster):
         finally:
             assert self.stated() == stated, "the spec or the annotations were written"
         after = read_rollout(self.status)
+        assert (_phase(before), _phase(after)) in DRAWN, "docs/rollouts.md does not know this transition"
         if rejection(status, self.target) and not before and not asked.asks("retry", self.target):
             assert not after or self.owner.spec.rollout is None, "what was rejected is tried again"
         _check_baseline(self, before, after)
@@ -248,3 +268,7 @@ def test_a_process_that_ends_anywhere_changes_nothing_of_what_comes_out(
             c.crash_in = points.get(index) if c is shaky else None
             act(c, action)
     assert outcome(shaky) == outcome(steady)
+
+
+def test_the_table_of_transitions_is_found_at_all() -> None:
+    assert {("Canary", "Promoting"), ("RollingBack", NONE), (NONE, "Canary")} <= DRAWN
