@@ -20,6 +20,8 @@ _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}")
 _STATUS_OF_MSAL = re.compile(r"\bHTTP (?:Error|status): (429|5\d\d)\b")
 # Codes of Azure Resource Manager and of registries for what contains the thing that was asked for.
 _PLACES = frozenset({"SubscriptionNotFound", "ResourceGroupNotFound", "RegistryNotFound"})
+# What storage writes into AuthenticationErrorDetail where the clocks differ by more than a quarter of an hour.
+_OLD = "Request date header too old"
 _PLACE = re.compile(r"'Microsoft\.MachineLearningServices/(workspaces|registries)/[^/']+'", re.IGNORECASE)
 # What is known of a connection that failed, by the exceptions of requests, urllib3 and the standard library.
 _TIMEOUT = "ReadTimeoutError"
@@ -115,7 +117,8 @@ def _about_the_answer(asked: Asked, error: BaseException) -> ModelfleetError | N
     if _is_missing(error):
         return _missing(asked, code, str(error))
     if status == 401 or (status == 403 and code in {"AuthenticationFailed", "InvalidAuthenticationInfo"}):
-        return refusals.unauthorized(asked, _label(error))
+        is_old = _OLD in str(error)
+        return refusals.clock(asked, _label(error)) if is_old else refusals.unauthorized(asked, _label(error))
     if status == 403:
         return refusals.denied(asked, _container(error), _label(error))
     return refusals.refused(asked, _label(error)) if status >= 400 else None

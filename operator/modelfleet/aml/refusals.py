@@ -115,6 +115,15 @@ def unauthorized(asked: Asked, label: str) -> Unauthenticated:
     )
 
 
+def clock(asked: Asked, label: str) -> Unauthenticated:
+    """Return the error for a request that storage finds too old, as it says."""
+    return Unauthenticated(
+        f"Storage finds the request for {asked.subject} too old ({label}): the clocks of this cluster and "
+        "of Azure differ. Check the clocks of the nodes.",
+        reason="ClockSkew",
+    )
+
+
 def denied(asked: Asked, place: str, label: str) -> Forbidden:
     """Return the error for missing rights, with the role that gives them; ``place`` is a container's address."""
     if asked.kind.is_storage:

@@ -120,9 +120,9 @@ OUTAGES = {
     ),
     "clocks, by storage": Outage(
         partial(answering, STORAGE, OLD),
-        at_start="AzureUnauthorized",
+        at_start="ClockSkew",
         of_pods="CredentialsExpired",
-        words="AuthenticationFailed|the clock of this node is wrong",
+        words="too old",
     ),
     "signed address": Outage(
         partial(answering, STORAGE, OUT_OF_TIME),

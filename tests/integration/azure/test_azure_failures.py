@@ -291,6 +291,12 @@ def test_a_token_that_storage_does_not_accept(azure: Cloud, model: Model, status
     failed(resolved, errors.Unauthenticated, "AzureUnauthorized", f"({status} {code})")
 
 
+def test_clocks_that_differ_as_storage_sees_it(azure: Cloud, model: Model) -> None:
+    detail = "Request date header too old: 'Fri, 04 Oct 2019 18:02:12 GMT'"
+    fails_with(azure, FAULTY, storage_error(403, "AuthenticationFailed", PLANTED, detail))
+    failed(resolved, errors.Unauthenticated, "ClockSkew", "(403 AuthenticationFailed)", "Check the clocks")
+
+
 def test_a_signed_address_that_has_ended(azure: Cloud, registry: Registry) -> None:
     fails_with(azure, FAULTY, storage_error(403, "AuthenticationFailed", PLANTED))
     for ask in (lambda: resolved(workspace=SHARED), lambda: lookups.sign(client(SHARED), "claims", "3")):
