@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from modelfleet.core.analysis import Criteria
 from modelfleet.core.manifest import Manifest
@@ -86,5 +86,5 @@ def _criteria(analysis: Manifest | None) -> Criteria | None:
 
 def _freezes(freezes: tuple[Manifest, ...] | list[Manifest]) -> Iterator[Freeze]:
     for freeze in freezes:
-        start, end = (datetime.fromisoformat(freeze[key]) for key in ("from", "to"))
+        start, end = (datetime.fromisoformat(freeze[key]).astimezone(UTC) for key in ("from", "to"))
         yield Freeze(start, end, freeze.get("reason", ""))

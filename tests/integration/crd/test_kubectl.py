@@ -23,12 +23,60 @@ READY = {
     "lastTransitionTime": "2026-01-01T00:00:00Z",
     "observedGeneration": 1,
 }
+FAILURE = {"reason": "ErrorRateTooHigh", "message": "Too many requests fail."}
+ROLLOUT = {
+    "revision": "3fa1c2d4e5",
+    "models": "claim-classifier 12",
+    "previous": "0b1c2d3e4f",
+    "phase": "Canary",
+    "step": 2,
+    "steps": 3,
+    "startedAt": "2026-01-01T00:00:00Z",
+    "since": "2026-01-01T00:05:00Z",
+    "readySince": "2026-01-01T00:05:30Z",
+    "bakedSeconds": 0,
+    "canary": {
+        "replicas": 2,
+        "readyReplicas": 1,
+        "desiredPercent": 25,
+        "podPercent": 33,
+        "requestPercent": 31,
+    },
+    "analysis": {
+        "outcome": "Inconclusive",
+        "reason": "TooFewRequests",
+        "message": "The new revision has answered 3 of the 200 requests that are needed.",
+        "checkedAt": "2026-01-01T00:06:00Z",
+        "baseline": [
+            {"pod": "1f1c6a52-9f0e-4d0a-8b6e-000000000001", "requests": 2**53, "errors": 3, "slow": 0},
+            {"pod": "1f1c6a52-9f0e-4d0a-8b6e-000000000002", "requests": 0, "errors": 0, "slow": 0},
+        ],
+    },
+    "failure": FAILURE,
+}
 STATUS = {
     "observedGeneration": 1,
     "phase": "Progressing",
     "progress": "2/3 ready",
     "message": "Rolling out 12: 2 of 3 pods are updated.",
     "revision": "3fa1c2d4e5",
+    "stableRevision": "0b1c2d3e4f",
+    "rollout": ROLLOUT,
+    "commands": {"abort": "0b1c2d3e4f", "promote": "3fa1c2d4e5:1", "retry": "3fa1c2d4e5:again"},
+    "history": [
+        {
+            "revision": "7a8b9c0d1e",
+            "models": "claim-classifier 11",
+            "result": "RolledBack",
+            "startedAt": "2026-01-01T00:00:00Z",
+            "finishedAt": "2026-01-01T00:10:00Z",
+            **FAILURE,
+        },
+        {"revision": "0b1c2d3e4f", "result": "Succeeded"},
+    ],
+    "rejected": [
+        {"revision": "7a8b9c0d1e", "models": "claim-classifier 11", "at": "2026-01-01T00:05:00Z", **FAILURE}
+    ],
     "endpoint": "http://claim-classifier.insurance.svc",
     "image": "registry.azurecr.io/modelfleet-server:0.1.0",
     "models": [
@@ -88,6 +136,69 @@ def test_what_is_left_out_is_filled_in(mfd: Kubectl) -> None:
         "service": {"type": "ClusterIP", "port": 80},
         "deletionPolicy": "Delete",
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ({}, {}),
+        ({"canary": {"steps": [10]}}, {"canary": {"steps": [10], "pause": "5m"}}),
+        (
+            {"canary": {"steps": [10], "pause": "0s"}, "analysis": {"maxErrorRate": "1%"}},
+            {"canary": {"steps": [10], "pause": "0s"}, "analysis": {"maxErrorRate": "1%", "minRequests": 200}},
+        ),
+    ],
+)
+def test_a_rollout_is_filled_in_where_something_is_written(
+    mfd: Kubectl, written: dict[str, Any], stored: dict[str, Any]
+) -> None:
+    change(mfd, {"spec": {"rollout": written}})
+    assert read(mfd)["spec"]["rollout"] == stored | {"onFailure": "Rollback", "progressDeadline": "15m"}
+
+
+def test_what_is_written_of_a_rollout_stands(mfd: Kubectl) -> None:
+    rollout = {
+        "canary": {"steps": [5, 50], "pause": "1h30m"},
+        "analysis": {"maxErrorRate": "0.5%", "maxLatencyP99": "250ms", "minRequests": 1000},
+        "bake": "24h",
+        "onFailure": "Pause",
+        "progressDeadline": "90s",
+        "paused": False,
+        "freeze": [
+            {"from": "2026-12-20T00:00:00Z", "to": "2027-01-03T00:00:00+01:00", "reason": "end of the year"}
+        ],
+    }
+    change(mfd, {"spec": {"rollout": rollout}})
+    assert read(mfd)["spec"]["rollout"] == rollout
+
+
+@pytest.mark.parametrize("phase", ["Progressing", "Healthy", "Degraded", "Waiting", "Paused", "RollingBack"])
+def test_a_status_has_one_of_the_phases(mfd: Kubectl, phase: str) -> None:
+    report(mfd, {"phase": phase})
+    assert read(mfd)["status"]["phase"] == phase
+
+
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [
+        ({"phase": "Done"}, "status.phase: Unsupported value"),
+        ({"stableRevision": "3FA1C2D4E5"}, "stableRevision in body should match"),
+        ({"rollout": ROLLOUT | {"phase": "Done"}}, "status.rollout.phase: Unsupported value"),
+        ({"rollout": ROLLOUT | {"step": 0}}, "rollout.step in body should be greater than or equal to 1"),
+        ({"rollout": ROLLOUT | {"canary": {"podPercent": 101}}}, "should be less than or equal to 100"),
+        (
+            {"history": [{"revision": "3fa1c2d4e5", "result": "Done"}]},
+            "status.history[0].result: Unsupported value",
+        ),
+        ({"history": [{"revision": "3fa1c2d4e5", "result": "Succeeded"}] * 11}, "must have at most 10 items"),
+        ({"rejected": [{"revision": "3fa1c2d4e5"}]}, "status.rejected[0].reason: Required value"),
+    ],
+)
+def test_a_status_that_cannot_be_is_refused(mfd: Kubectl, status: dict[str, Any], refusal: str) -> None:
+    patch = json.dumps({"status": status})
+    refused = mfd.run("patch", "mfd/claim-classifier", "--type=merge", "-p", patch, "--subresource=status")
+    assert refused.returncode != 0
+    assert refusal in refused.stderr
 
 
 def test_resources_stand_as_written(mfd: Kubectl) -> None:

@@ -56,7 +56,18 @@ def test_each_published_field_has_text(published: Schema) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", ".spec", ".spec.model.uri", ".spec.models.workspace", ".spec.affinity.nodeAffinity", ".status.models"],
+    [
+        "",
+        ".spec",
+        ".spec.model.uri",
+        ".spec.models.workspace",
+        ".spec.affinity.nodeAffinity",
+        ".spec.rollout.analysis",
+        ".spec.rollout.freeze.from",
+        ".status.models",
+        ".status.rollout.analysis.baseline",
+        ".status.history",
+    ],
 )
 def test_kubectl_explains(control_plane: Path, published: Schema, path: str) -> None:
     explained = Kubectl(control_plane)("explain", f"modeldeployments{path}")
@@ -67,7 +78,7 @@ def test_kubectl_explains(control_plane: Path, published: Schema, path: str) -> 
 
 def test_kubectl_explains_the_whole_spec(control_plane: Path, published: Schema) -> None:
     explained = Kubectl(control_plane)("explain", "mfd.spec", "--recursive")
-    for field in ("secretName", "topologySpreadConstraints", "labelSelector", "deletionPolicy"):
+    for field in ("secretName", "topologySpreadConstraints", "labelSelector", "maxErrorRate", "deletionPolicy"):
         assert field in explained
 
 
