@@ -45,5 +45,5 @@ def test_a_deletion_that_nobody_watched_is_noticed(kubectl: Kubectl, start_opera
     kubectl("delete", "service", "claims")
     second = start_operator("operator-1")
     eventually(lambda: read(kubectl, "service", "claims"), within_s=60)
-    assert status_of(kubectl)
+    assert eventually(lambda: status_of(kubectl))
     assert second.stop() == 0
