@@ -1,21 +1,21 @@
--- How Argo CD judges a ModelDeployment. It goes into the ConfigMap argocd-cm: docs/install.md shows where.
+-- How Argo CD judges a ModelDeployment; docs/install.md shows how to apply it.
 -- Without it Argo CD takes a ModelDeployment for done as soon as it is applied.
 local status = obj.status or {}
 if status.observedGeneration ~= obj.metadata.generation then
   return {status = "Progressing", message = "The operator has not seen this edit yet."}
 end
-local holds = {}
-local waits = {Paused = true, Frozen = true, WaitingForApproval = true}
+local reasons = {}
 for _, condition in ipairs(status.conditions or {}) do
-  holds[condition.type] = condition.status == "True"
-  if condition.type == "Reconciling" and holds.Reconciling and waits[condition.reason] then
-    return {status = "Suspended", message = condition.message}
+  if condition.status == "True" then
+    reasons[condition.type] = condition.reason
   end
 end
-if holds.Ready then
-  return {status = "Healthy", message = status.message}
+local health = "Progressing"
+if reasons.Ready then
+  health = "Healthy"
+elseif status.phase == "Degraded" then
+  health = "Degraded"
+elseif reasons.Reconciling == "Paused" or reasons.Reconciling == "Frozen" then
+  health = "Suspended"
 end
-if holds.Stalled or status.phase == "Degraded" then
-  return {status = "Degraded", message = status.message}
-end
-return {status = "Progressing", message = status.message}
+return {status = health, message = status.message}

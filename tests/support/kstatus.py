@@ -6,8 +6,18 @@ from typing import Any, Literal
 Health = Literal["Current", "InProgress", "Failed"]
 
 
+def kstatus_of(body: Mapping[str, Any]) -> Health | Literal["Terminating"]:
+    """What sigs.k8s.io/cli-utils computes of an object (status/generic.go); its deletion comes first."""
+    metadata = body["metadata"]
+    return "Terminating" if metadata.get("deletionTimestamp") else kstatus(metadata["generation"], body["status"])
+
+
 def kstatus(generation: int, status: Mapping[str, Any]) -> Health:
-    """What sigs.k8s.io/cli-utils computes of an object that is not being deleted (status/generic.go)."""
+    """What sigs.k8s.io/cli-utils computes of an object that is not being deleted.
+
+    The first true condition of Reconciling and Stalled decides, in the order of the list; then Ready, where there
+    is one (status/status.go). An object without any of them is taken for done.
+    """
     if status.get("observedGeneration", generation) != generation:
         return "InProgress"
     for condition in status.get("conditions", ()):

@@ -22,15 +22,14 @@ def judge(
     ``waiting`` what a rollout waits for.
     """
     live = observed.deployment(owner.name)
-    available = live is not None and live.count("availableReplicas") > 0
+    available = _answers(owner, observed)
     if problem:
         message = _with_serving(problem.message, available)
         return Verdict(False, available, problem.stalled, problem.reason, message)
     if waiting:
-        message = _with_serving(waiting.message, available)
-        return Verdict(False, available, waiting.stalled, waiting.reason, message)
+        return _waiting(waiting, live, available)
     if live is None:
-        return Verdict(False, False, False, "Creating", f"Creating the objects of {owner.label}.")
+        return Verdict(False, available, False, "Creating", f"Creating the objects of {owner.label}.")
     if live.revision != revision:
         return Verdict(False, available, False, "RollingOut", f"Starting revision {revision}.")
     if live.settled:
@@ -46,6 +45,20 @@ def pods_of(revision: str, observed: Observed) -> list[Manifest]:
 def ready_count(revision: str, observed: Observed) -> int:
     """Return how many stable pods of a revision take traffic."""
     return sum(map(is_ready, filter(_is_stable, pods_of(revision, observed))))
+
+
+def _answers(owner: ModelDeployment, observed: Observed) -> bool:
+    """Return whether the Service has a pod to send requests to, stable or canary."""
+    tracks = (observed.deployment(owner.name), observed.deployment(names.canary_deployment(owner.name)))
+    return any(live.count("availableReplicas") > 0 for live in tracks if live)
+
+
+def _waiting(waiting: Waiting, live: Deployment | None, available: bool) -> Verdict:
+    """Return the verdict while a rollout waits; that nobody is served meanwhile is no part of its plan."""
+    is_lost = live is not None and live.completed and not live.settled and not available
+    told = f"{waiting.message} No pod answers requests."
+    message = told if is_lost else _with_serving(waiting.message, available)
+    return Verdict(False, available, waiting.stalled, waiting.reason, message, degraded=is_lost)
 
 
 def _is_stable(pod: Manifest) -> bool:

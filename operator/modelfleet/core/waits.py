@@ -45,7 +45,7 @@ def rejected(revision: str, failure: Failure | None, live: Deployment) -> Waitin
     """Return the wait of a person for whom a revision went back."""
     told = failure.message if failure else ""
     message = (
-        f"Revision {revision} was rolled back and is not tried again: {told} Revision {live.revision} serves."
+        f"Revision {revision} was rolled back and is not tried again: {told} Revision {live.revision} is back."
     )
     return Waiting(ROLLED_BACK, message, stalled=True)
 

@@ -191,7 +191,7 @@ GOING_BACK = claims(
 BACK = claims(
     "Degraded",
     "RolledBack",
-    f"Revision {NEW} was rolled back and is not tried again: {TOO_MANY_ERRORS} Revision {OLD} serves. {STAYS}",
+    f"Revision {NEW} was rolled back and is not tried again: {TOO_MANY_ERRORS} Revision {OLD} is back. {STAYS}",
     history=[ROLLED_BACK, FIRST],
     rejected=[REJECTED],
     waitingFor=waiting("RolledBack", "retry"),
