@@ -40,7 +40,7 @@ def test_the_other_process_takes_over_from_one_that_is_killed(
 def test_a_deletion_that_nobody_watched_is_noticed(kubectl: Kubectl, start_operator: StartOperator) -> None:
     first = start_operator().wait_until_leading()
     apply(kubectl, model_deployment())
-    exists(kubectl, "poddisruptionbudget", "claims")
+    exists(kubectl, "deployment", "claims")  # which is made last
     first.kill()
     kubectl("delete", "service", "claims")
     second = start_operator("operator-1")
