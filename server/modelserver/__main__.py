@@ -15,7 +15,8 @@ def main() -> None:
     """Serves until told to stop, and never returns.
 
     Exit codes: 0 stopped and drained, 1 a defect or a port that is taken, 2 a mistake in the arguments, 3 a model
-    that cannot be loaded (the termination log says which and why), 143 stopped at once by a second signal.
+    or handler that cannot be loaded, or does not answer the golden samples (the termination log says which and
+    why), 143 stopped at once by a second signal.
     """
     wanted = settings.parse(sys.argv[1:])
     logs.configure()

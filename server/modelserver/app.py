@@ -32,7 +32,9 @@ log = logging.getLogger(__name__)
 
 
 class App:
-    """Answers every request that arrives; `draining` makes it say that no more should be sent."""
+    """Answers every request that arrives; `draining` makes it say that no more should be sent, and `checking` that
+    none should be yet.
+    """
 
     def __init__(
         self,
@@ -42,7 +44,7 @@ class App:
         authenticator: Authenticator | None = None,
         handler: Handler | None = None,
     ) -> None:
-        self.draining = False
+        self.draining = self.checking = False
         self._handler = handler
         self._service = service
         self._authenticator = authenticator
@@ -55,7 +57,12 @@ class App:
     @property
     def ready(self) -> bool:
         """Whether requests should be sent here."""
-        return self._models.ready and (not self._handler or self._handler.ready) and not self.draining
+        is_loaded = self._models.ready and (not self._handler or self._handler.ready)
+        return is_loaded and not self.checking and not self.draining
+
+    def takes(self, method: str, target: str) -> bool:
+        """Whether there is an endpoint for `method` at `target`."""
+        return self._router.has(method, target)
 
     def answer(self, request: Request) -> Response | Deferred[Response]:
         """The response to `request`, now or later. Never raises."""

@@ -10,6 +10,8 @@ Error
 ├── Unsupported 501         the protocol knows it, this server does not
 ├── Unavailable 503         it will be there: the model is still loading, or the queue is full
 ├── HandlerInvalid          a handler that cannot be started, which ends the process
+├── SmokeInvalid            golden samples that cannot be read, which ends the process
+├── SmokeFailed             golden samples that are not answered as they should be, which ends the process
 └── ModelInvalid 400        a model that cannot be loaded; at the start it ends the process
     └── ModelTooLarge 507   it would not fit into the memory that the process may use
 
@@ -79,6 +81,14 @@ class Unavailable(Error):
 
 class HandlerInvalid(Error):
     """The handler's script is not there, has no init() and run(), or does not start."""
+
+
+class SmokeInvalid(Error):
+    """The folder of golden samples is not there, or holds something that is none."""
+
+
+class SmokeFailed(Error):
+    """Golden samples are not answered as they should be."""
 
 
 class ModelInvalid(Error):

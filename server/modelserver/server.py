@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from modelserver import termination
 from modelserver.app import App
 from modelserver.auth.authenticator import authenticator
-from modelserver.errors import HandlerInvalid, ModelInvalid
+from modelserver.errors import HandlerInvalid, ModelInvalid, SmokeFailed, SmokeInvalid
 from modelserver.http.listener import Listener
 from modelserver.http.reader import Limits
 from modelserver.http.sockets import bind, room
@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from modelserver.http.router import Route
     from modelserver.live.live import Live
     from modelserver.settings.settings import Settings
+    from modelserver.smoke.smoke import Smoke
 
 log = logging.getLogger(__name__)
 
-EXIT_MODEL_INVALID = 3
+EXIT_INVALID = 3
+# What ends the process, for the reason of that name.
+INVALID = (ModelInvalid, HandlerInvalid, SmokeInvalid, SmokeFailed)
 EXIT_AT_ONCE = 128 + signal.SIGTERM
-# Load balancers and kube-proxy hear of a pod's end later than the pod itself does.
-ACCEPT_WHILE_DRAINING_S = 2.0
 HEAD_START_S = 0.2
 # Few objects of a request know each other in a circle: looking for circles every 700 objects took 3 % of the time.
 GARBAGE = 10_000
@@ -52,11 +53,12 @@ HELD_BYTES = 256 * 1024 * 1024
 
 async def serve(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT and returns the exit code: 0 after a drain (a second signal ends the process
-    at once), 3 when a model or the handler cannot be loaded. Raises OSError when the port is taken.
+    at once), 3 when a model or the handler cannot be loaded, or does not answer the golden samples. Raises OSError
+    when the port is taken.
     """
     try:
         server = Server(settings)
-    except (ModelInvalid, HandlerInvalid) as mistake:
+    except INVALID as mistake:
         return _invalid(mistake, settings)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -67,6 +69,7 @@ async def serve(settings: Settings) -> int:
     loading = loop.create_task(server.load_models())
     await asyncio.wait((stopped, loading), return_when=asyncio.FIRST_COMPLETED)
     if loading.done() and (error := loading.exception()):
+        await server.close()
         return _invalid(error, settings)
     await stopped
     await server.drain()
@@ -89,6 +92,7 @@ class Server:
         self._observers = Observers(service, registry, with_credentials=self._authenticator is not None)
         self._live = _live(settings, registry)
         self._handler = _handler(settings, service)
+        self._smoke = self._golden_samples()
         self._app = App(
             service,
             settings.max_body_bytes,
@@ -96,6 +100,7 @@ class Server:
             self._authenticator,
             self._handler,
         )
+        self._app.checking = self._smoke is not None
         limits = Limits(
             body_bytes=settings.max_body_bytes,
             request_s=settings.request_timeout_s,
@@ -118,6 +123,17 @@ class Server:
             *openapi.routes(self._models, secured=bool(secured), has_handler=bool(has_handler)),
         ]
 
+    def _golden_samples(self) -> Smoke | None:
+        """They pass by authentication and observers, and are counted apart."""
+        if not self._settings.smoke:
+            return None
+        from modelserver.smoke.smoke import Smoke  # noqa: PLC0415  # most servers have none
+
+        service = InferenceService(self._models, self._scheduler, self._metrics, counted_as="smoke")
+        handler = self._handler.behind(service) if self._handler else None
+        app = App(service, self._settings.max_body_bytes, handler=handler)
+        return Smoke(self._settings.smoke, app, self._models)
+
     async def listen(self) -> None:
         """Opens the ports, before any model is there: probes are answered with the truth meanwhile."""
         sock = bind(self._settings.host, self._settings.port)
@@ -136,12 +152,15 @@ class Server:
         log.info("listening", extra={**ports, "threads": self._settings.threads})
 
     async def load_models(self) -> None:
-        """Loads and warms up every model, and starts the handler. Raises ModelInvalid or HandlerInvalid for the
-        first that is.
+        """Loads and warms up every model, starts the handler, and asks both the golden samples. Raises
+        ModelInvalid or HandlerInvalid for the first that is, or SmokeFailed.
         """
         loading = asyncio.create_task(self._loader.start(self._sources))
         handler = (self._handler.start(loading),) if self._handler else ()
         await asyncio.gather(loading, self._start_grpc(loading), *handler)
+        if self._smoke:
+            await self._smoke.check()
+            self._app.checking = False
         # What is there by now stays: the garbage collector need not look at it again, which takes it 10 ms.
         gc.freeze()
         gc.set_threshold(GARBAGE)
@@ -169,12 +188,16 @@ class Server:
         log.info("draining")
         self._app.draining = True
         listeners = (self._listener, self._grpc) if self._grpc else (self._listener,)
-        times = (ACCEPT_WHILE_DRAINING_S, self._settings.request_timeout_s)
+        times = (self._settings.shutdown_delay_s, self._settings.request_timeout_s)
         lost = sum(await asyncio.gather(*(listener.drain(*times) for listener in listeners)))
-        if self._handler:
-            await self._handler.close()
+        await self.close()
         await self._observers.close()
         log.info("stopped", extra={"unanswered_connections": lost})
+
+    async def close(self) -> None:
+        """Ends the handler's processes, which would else be missed, and started again."""
+        if self._handler:
+            await self._handler.close()
 
 
 def _live(settings: Settings, registry: CollectorRegistry) -> Live | None:
@@ -194,12 +217,12 @@ def _handler(settings: Settings, service: InferenceService) -> Handler | None:
 
 
 def _invalid(error: BaseException, settings: Settings) -> int:
-    if not isinstance(error, ModelInvalid | HandlerInvalid):
+    reason = next((kind.__name__ for kind in INVALID if isinstance(error, kind)), None)
+    if reason is None:
         raise error
-    reason = "ModelInvalid" if isinstance(error, ModelInvalid) else "HandlerInvalid"
     log.critical("%s", error, extra={"reason": reason})
     termination.write(settings.termination_log, reason, str(error))
-    return EXIT_MODEL_INVALID
+    return EXIT_INVALID
 
 
 def _stop_or_exit(stop: asyncio.Event) -> None:

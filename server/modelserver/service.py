@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic
 
 from modelserver.errors import Error, ModelFailed
 from modelserver.http.message import Deferred
-from modelserver.observers.finished import Finished, ids
+from modelserver.observers.finished import MARK, Finished, ids
 from modelserver.protocols.inference import Answer, Asked
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from modelserver.models.datatypes import Array
     from modelserver.models.model import Model
     from modelserver.models.repository import Models
-    from modelserver.observe.metrics import Metrics
+    from modelserver.observe.metrics import EndpointMeter, Metrics, Served
     from modelserver.observers.finished import Observer
-    from modelserver.protocols.inference import Dialect, Inference
+    from modelserver.protocols.inference import Dialect, Headed, Inference
     from modelserver.scheduling.batch import Batch, Result
     from modelserver.scheduling.scheduler import Scheduler
 
@@ -30,12 +30,18 @@ DEFECT = "the server failed on this request; its log says why"
 
 
 class InferenceService:
-    """What every protocol hands its requests to, and after the answer shows to `observers`."""
+    """What every protocol hands its requests to, and after the answer shows to `observers`.
 
-    def __init__(self, models: Models, scheduler: Scheduler, metrics: Metrics) -> None:
+    Requests are counted by their protocol, or all alike as `counted_as` where that is given.
+    """
+
+    def __init__(
+        self, models: Models, scheduler: Scheduler, metrics: Metrics, counted_as: str | None = None
+    ) -> None:
         self.models = models
         self.scheduler = scheduler
         self.metrics = metrics
+        self._counted_as = counted_as
         self.observers: tuple[Observer, ...] = ()
         self._next_complaint = 0.0
 
@@ -62,6 +68,13 @@ class InferenceService:
         except Exception:
             call.broken()
         return call
+
+    def meter(self, served: Served | None, protocol: str, asked: Headed) -> EndpointMeter:
+        """Where to count the request `asked` in `protocol` for what is `served`; None where it named nothing here.
+        What a mirror sent is no user's request, and is counted apart.
+        """
+        copied = "mirror" if MARK in asked.headers else protocol
+        return self.metrics.endpoint(served, self._counted_as or copied)
 
     def observe(self, finished: Finished) -> None:
         """Tells every observer. One that has a defect must not take the answers to other requests with it."""
@@ -150,7 +163,7 @@ class Call(Deferred[Answer], Generic[Asked, Answer]):
 
     def _send(self, answer: Answer, status: int, result: Result, batch: Batch | None) -> Finished | None:
         seconds = time.perf_counter() - self._started
-        meter = self._service.metrics.endpoint(self.model, self._dialect.NAME)
+        meter = self._service.meter(self.model, self._dialect.NAME, self._asked)
         meter.answered(status, seconds, self._received, len(answer))
         self.resolve(answer)
         if not self._service.observers:

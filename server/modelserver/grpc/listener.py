@@ -38,16 +38,20 @@ class Listener(Port[Connection]):
         self.hold = hold
 
     async def drain(self, accept_s: float, deadline_s: float) -> int:
-        """Accepts connections for another `accept_s` (load balancers notice late), then takes leave of all.
+        """Takes leave of all connections, and accepts new ones for `accept_s` (load balancers notice late).
 
         Returns how many connections were still busy `deadline_s` after that: 0 is a clean end.
         """
+        self._take_leave()
         await asyncio.sleep(accept_s)
         self.draining = True
         await self._stop_accepting()
+        self._take_leave()
+        return await self._left(deadline_s)
+
+    def _take_leave(self) -> None:
         for connection in list(self.connections):
             connection.leave()
-        return await self._left(deadline_s)
 
     def _connection(self) -> Connection:
         return Connection(self, self._loop)

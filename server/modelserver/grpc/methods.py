@@ -131,7 +131,7 @@ class Methods:
             message, call.raw = understood(call.body)
         except DecodeError as mistake:
             error = _mistaken(messages.ModelInferRequest, mistake)
-            self._service.metrics.endpoint(None, dialect.NAME).answered(error.status, 0.0, len(call.body), 0)
+            self._service.meter(None, dialect.NAME, call).answered(error.status, 0.0, len(call.body), 0)
             reply(Reply.refusal(error))
             return
         call.message = message

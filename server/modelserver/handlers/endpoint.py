@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from modelserver.handlers.worker.answer import Answer
     from modelserver.http.message import Request
     from modelserver.http.router import Parameters
-    from modelserver.observe.metrics import EndpointMeter
+    from modelserver.observe.metrics import Served
     from modelserver.service import InferenceService
 
 PROTOCOL = "score"
@@ -45,14 +45,14 @@ class HandlerEndpoint:
         about: Service,
         origins: Origins,
         service: InferenceService,
-        meter: EndpointMeter,
+        served: Served,
         guarded: bool,
     ) -> None:
         self._pool = pool
         self._about = about
         self._origins = origins
         self._service = service
-        self._meter = meter
+        self._served = served
         self._guarded = guarded
 
     def score(self, request: Request) -> Response | Deferred[Response]:
@@ -92,10 +92,12 @@ class HandlerEndpoint:
         def answered(result: Frame | Error) -> None:
             response = _passed_on(result, own) if isinstance(result, Frame) else _response(_refusal(result), own)
             seconds = time.perf_counter() - started
-            self._meter.answered(response.status, seconds, len(request.body), len(response))
+            meter = self._service.meter(self._served, PROTOCOL, request)
+            meter.answered(response.status, seconds, len(request.body), len(response))
             later.resolve(response)
             if self._service.observers:
-                self._service.observe(_finished(request, result, response, started, seconds))
+                finished = _finished(request, self._served, result, response, started, seconds)
+                self._service.observe(finished)
 
         try:
             self._pool.submit(_head(request), request.body, answered)
@@ -127,7 +129,7 @@ def _response(found: Answer, more: Headers) -> Response:
 
 
 def _finished(
-    request: Request, result: Frame | Error, response: Response, started: float, seconds: float
+    request: Request, served: Served, result: Frame | Error, response: Response, started: float, seconds: float
 ) -> Finished:
     return Finished(
         protocol=PROTOCOL,
@@ -141,4 +143,5 @@ def _finished(
         started=started,
         seconds=seconds,
         run=None,
+        handler=served,
     )

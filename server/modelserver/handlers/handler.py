@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
 
 from modelserver.handlers import swagger
 from modelserver.handlers.calls import Calls
-from modelserver.handlers.endpoint import PROTOCOL, HandlerEndpoint
+from modelserver.handlers.endpoint import HandlerEndpoint
 from modelserver.handlers.headers import Origins
 from modelserver.handlers.launch import launch
 from modelserver.handlers.pool import Pool
@@ -56,14 +58,20 @@ class Handler:
                 registry=metrics.registry,
             ),
         )
-        self.endpoint = HandlerEndpoint(
+        self._new_endpoint = partial(
+            HandlerEndpoint,
             self._pool,
             swagger.Service.of(environment, plan.directory),
             Origins(environment.get("AML_CORS_ORIGINS", "")),
-            service,
-            metrics.endpoint(self, PROTOCOL),
             guarded=settings.api_keys is not None or settings.jwt is not None,
         )
+        self.endpoint = self._new_endpoint(service, self)
+
+    def behind(self, service: InferenceService) -> Handler:
+        """The same handler, whose requests are counted and observed as those of `service`."""
+        other = copy(self)
+        other.endpoint = self._new_endpoint(service, self)
+        return other
 
     @property
     def ready(self) -> bool:

@@ -61,6 +61,10 @@ class Router:
         endpoint, parameters = known
         return endpoint(request, parameters)
 
+    def has(self, method: str, target: str) -> bool:
+        """Whether an endpoint answers `method` at `target`."""
+        return not isinstance(self._find(method, target), Response)
+
     def _find(self, method: str, target: str) -> tuple[Endpoint, Parameters] | Response:
         path, query = _split(target)
         wanted = "GET" if method == "HEAD" else method

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class MirrorSettings:
-    """Send `percent` of the requests again, to the server at `url`, and wait `timeout_s` for each answer."""
+    """Send `percent` of the requests again, to the server at `url`, and wait `timeout_s` for each answer, whose
+    numbers may be off by `tolerance`.
+    """
 
     url: str
     percent: float
     timeout_s: float = 10.0
+    tolerance: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import aiohttp
 from yarl import URL
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from modelserver.observers.answers import Answer
 
+if TYPE_CHECKING:
     from modelserver.observers.replay import Replay
+    from modelserver.observers.room import Place
 
 LEFT_TO_THE_REQUEST = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 class NoAnswer(Exception):
     """There was no answer in time; its text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class MirrorAnswer:
-    """What the other server answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Client:
@@ -42,17 +33,25 @@ class Client:
             timeout=aiohttp.ClientTimeout(total=timeout_s),
         )
 
-    async def send(self, request: Replay) -> MirrorAnswer:
-        """The answer to `request`. Raises NoAnswer."""
+    async def send(self, request: Replay, place: Place) -> Answer:
+        """The answer to `request`, which has to find its `place`. Raises NoAnswer and NoRoom."""
         url = URL(self._url + request.target, encoded=True)
         try:
             async with self._session.request(
                 request.method, url, headers=request.headers, data=request.body, allow_redirects=False
             ) as answer:
-                return MirrorAnswer(answer.status, answer.headers, await answer.read())
+                return Answer(answer.status, answer.headers, await _body(answer, place))
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise NoAnswer(f"{type(error).__name__} {error}".strip()) from None
 
     async def close(self) -> None:
         """Closes every connection."""
         await self._session.close()
+
+
+async def _body(answer: aiohttp.ClientResponse, place: Place) -> bytes:
+    pieces = []
+    async for piece in answer.content.iter_any():
+        place.grow(len(piece))
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
     from modelserver.errors import Error
     from modelserver.models.model import Model
+    from modelserver.observe.metrics import Served
     from modelserver.protocols.inference import Headed, Inference
 
 GRPC = b"application/grpc"
+# Marks what a mirror sent again: it is neither mirrored once more nor counted among the users' requests.
+MARK = b"modelfleet-mirrored"
 
 
 class Run(Protocol):
@@ -36,7 +39,7 @@ class Finished:
     """What came, what it meant (`model` and `inference`, where that could be said), and what became of it.
 
     `values` are those of the inference's outputs, or None where there is an `error`; `started` is a time of
-    `time.perf_counter`; `run` is None where the model did not run.
+    `time.perf_counter`; `run` is None where the model did not run. `handler` is what was asked instead of a model.
     """
 
     protocol: str
@@ -50,6 +53,7 @@ class Finished:
     started: float
     seconds: float
     run: Run | None
+    handler: Served | None = None
     span: tuple[str, str] | None = field(default=None, init=False)
 
     @property

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import Counter
 
+from modelserver.observers.agreement import Agreement
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
@@ -57,6 +59,8 @@ class Observers:
             ["outcome"],
             registry=registry,
         )
+        self._agreement = Agreement()
+        registry.register(self._agreement)
         self._logged = Counter(
             "modelserver_request_log_lines",
             "Lines of the request log that were written or dropped.",
@@ -101,7 +105,7 @@ class Observers:
         if wanted:
             from modelserver.observers.mirror import Mirror  # noqa: PLC0415
 
-            self._mirror = Mirror(wanted, self._mirrored, with_credentials=self._with_credentials)
+            self._mirror = Mirror(wanted, self._mirrored, self._agreement, with_credentials=self._with_credentials)
             self._in_background(self._mirror.open())
 
     def _apply_log(self, wanted: RequestLogSettings | None) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 
+from modelserver.observers.finished import MARK
 from modelserver.protocols.binary import raw_of
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from modelserver.observers.finished import Finished
     from modelserver.protocols.inference import Inference
 
-# Marks what was sent again, so that no server mirrors it once more.
-MARK = b"modelfleet-mirrored"
 CREDENTIALS = {b"authorization", b"api-key", b"x-api-key"}
 # What belongs to the connection or to the one server, or makes answers hard to compare.
 NOT_SENT = {

@@ -227,6 +227,13 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             "for a request to arrive, for its answer, and for the last answers on SIGTERM",
             "30",
         ),
+        Option(
+            "--shutdown-delay",
+            seconds,
+            "SECONDS",
+            "for which new connections are taken after SIGTERM, since load balancers hear of it late",
+            "2",
+        ),
         Option("--max-body", size, "SIZE", "largest request body, also when decompressed", "64Mi"),
         Option("--max-connections", count, "N", "open connections; more are refused", "4096"),
     ),
@@ -246,6 +253,13 @@ GROUPS: dict[str, tuple[Option, ...]] = {
             Path,
             "FILE",
             "YAML that is read again whenever it changes: mirroring, request log, batch and queue limits",
+        ),
+        Option(
+            "--smoke",
+            Path,
+            "DIR",
+            "golden samples, requests and responses in YAML or JSON: the server is ready when it has answered all "
+            "of them so, and ends when it does not",
         ),
         Option(
             "--termination-log",

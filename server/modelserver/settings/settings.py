@@ -44,11 +44,13 @@ class Settings:
     port: int
     grpc_port: int | None
     request_timeout_s: float
+    shutdown_delay_s: float
     max_body_bytes: int
     max_connections: int
     api_keys: Path | None
     jwt: JwtSettings | None
     live_settings: Path | None
+    smoke: Path | None
     termination_log: Path
 
 
@@ -99,11 +101,13 @@ def _settings(values: dict[str, Any]) -> Settings:
         port=values["port"],
         grpc_port=values["grpc-port"],
         request_timeout_s=values["request-timeout"],
+        shutdown_delay_s=values["shutdown-delay"],
         max_body_bytes=values["max-body"],
         max_connections=values["max-connections"],
         api_keys=values["api-keys"],
         jwt=JwtSettings(issuer, values["jwt-audience"], values["jwt-keys"]) if issuer else None,
         live_settings=values["live-settings"],
+        smoke=values["smoke"],
         termination_log=values["termination-log"],
     )
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MIRRORED = 'modelserver_mirrored_requests_total{outcome="200"}'
 SCORED = 'modelserver_requests_total{code="200",model="double",protocol="score",version="1"}'
+COPIED = 'modelserver_requests_total{code="200",model="double",protocol="mirror",version="1"}'
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,7 @@ def test_an_invalid_file_changes_nothing_and_is_told(server: ServerProcess, file
     write(server, file, f"requestLog: {{to: {log}, percent: 100}}")
     file.write_text(f"requestLog: {{to: {log}, percent: 1000}}")
     wait_until(lambda: server.metric("modelserver_live_settings_valid") == 0)
+    wait_until(lambda: any(event["level"] == "error" for event in server.log))
     (error,) = [event for event in server.log if event["level"] == "error"]
     assert "requestLog.percent must be a number from 0 to 100, not 1000" in error["message"]
     server.score([[1, 2]])
@@ -115,11 +117,12 @@ def test_requests_are_mirrored_but_not_further(
         write(canary, canary_file, f"mirror: {{url: '{server.url}', percent: 100}}")  # a circle
         write(server, file, f"mirror: {{url: '{canary.url}', percent: 100}}")
         wait_until(lambda: mirrors(server))
-        before, sent = server.metric(SCORED) or 0, canary.metric(SCORED) or 0
+        before, sent = server.metric(SCORED) or 0, canary.metric(COPIED) or 0
         for _ in range(20):
             assert server.score([[1, 2]]).json() == {"results": [[2, 4]]}
-        wait_until(lambda: (canary.metric(SCORED) or 0) >= sent + 20)
+        wait_until(lambda: (canary.metric(COPIED) or 0) >= sent + 20)
         assert server.metric(SCORED) == before + 20
+        assert canary.metric(SCORED) is None
         assert canary.metric(MIRRORED) is None
         write(server, file, "")
         mirrored = server.metric(MIRRORED)

@@ -364,6 +364,15 @@ async def test_a_call_that_does_not_end_is_counted() -> None:
         assert await server.listener.drain(0, 0.1) == 1
 
 
+async def test_who_is_connected_is_told_at_once_though_it_still_accepts() -> None:
+    async with talking() as (server, peer):
+        drained = asyncio.create_task(server.listener.drain(60, 10))
+        await peer.until(lambda: peer.ended)
+        async with connected(server.port) as other:
+            assert (await other.answer(other.call("/echo", framed(b"1")))).code == Code.OK
+        drained.cancel()
+
+
 async def test_who_connects_while_it_still_accepts_is_served() -> None:
     async with serving() as server:
         drained = asyncio.create_task(server.listener.drain(0.3, 10))

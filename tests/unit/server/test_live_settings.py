@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EVERYTHING = """
-mirror: {url: http://claims-canary/, percent: 12.5, timeoutSeconds: 2}
+mirror: {url: http://claims-canary/, percent: 12.5, timeoutSeconds: 2, tolerance: 0}
 requestLog:
   percent: 1
   to: https://models.blob.core.windows.net/logs/claims/
@@ -33,12 +33,18 @@ BLOBS = "https://models.blob.core.windows.net/logs/claims/"
 
 def test_everything_that_can_be_said() -> None:
     assert parse(EVERYTHING) == LiveSettings(
-        mirror=MirrorSettings("http://claims-canary", 12.5, 2.0),
+        mirror=MirrorSettings("http://claims-canary", 12.5, 2.0, 0.0),
         request_log=RequestLogSettings(BLOBS, 1.0, 1000, "/secrets/logs"),
         batching=Batching(
             max_rows=16, models={"claims": BatchLimits(max_queue=50), "text": BatchLimits(4, None, enabled=False)}
         ),
     )
+
+
+@pytest.mark.parametrize(("number", "means"), [("1e-05", 1e-5), ("1E2", 100), ("2.5e-1", 0.25), ("1", 1)])
+def test_numbers_may_be_written_as_json_writes_them(number: str, means: float) -> None:
+    mirror = parse(f'{{"mirror": {{"url": "http://a", "percent": 1, "tolerance": {number}}}}}').mirror
+    assert mirror == MirrorSettings("http://a", 1.0, 10.0, means)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}", "mirror:\nbatching:\n"])
@@ -70,6 +76,8 @@ def test_a_model_has_its_own_limits_and_else_those_of_all() -> None:
             "mirror: {url: http://a, percent: 1, timeoutSeconds: 0}",
             "mirror.timeoutSeconds must be a number from 0.01",
         ),
+        ("mirror: {url: http://a, percent: 1, tolerance: -0.1}", "mirror.tolerance must be a number from 0"),
+        ("mirror: {url: http://a, percent: 1, tolerance: 1%}", "mirror.tolerance must be a number from 0"),
         ("requestLog: {percent: 1}", "requestLog.to is missing"),
         (
             "requestLog: {percent: 1, to: 'https://a.blob.b/c?sig=d'}",

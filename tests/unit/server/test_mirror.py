@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from threading import current_thread
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from modelserver.errors import BadRequest, Error
 from modelserver.grpc.message import Call
-from modelserver.http.message import Request
+from modelserver.http.message import Request, Response
 from modelserver.live.settings import MirrorSettings
 from modelserver.observers import mirror
+from modelserver.observers.agreement import Agreement
+from modelserver.observers.copies import Copy
 from modelserver.observers.mirror import Mirror
 from modelserver.observers.replay import replay
 from modelserver.protocols import oip
@@ -27,7 +32,9 @@ if TYPE_CHECKING:
 
     import onnx
 
+    from modelserver.comparison import Comparison
     from modelserver.models.model import Model
+    from modelserver.observers.answers import Answer
 
     Loaded = Callable[[onnx.ModelProto], Model]
 
@@ -48,11 +55,18 @@ class Mirrored:
         self.registry = CollectorRegistry()
         counter = Counter("mirrored", "Requests.", ["outcome"], registry=self.registry)
         settings = MirrorSettings(url, percent, timeout_s)
-        self.mirror = Mirror(settings, counter, with_credentials=with_credentials)
+        self.agreement = Agreement()
+        self.registry.register(self.agreement)
+        self.mirror = Mirror(settings, counter, self.agreement, with_credentials=with_credentials)
 
     def take(self, asked: Request, times: int = 1) -> None:
         for _ in range(times):
             self.mirror.finished(finished(asked))
+
+    def compared(self) -> dict[str, float]:
+        """How many answers agreed and differed."""
+        samples = [sample for metric in self.agreement.collect() for sample in metric.samples]
+        return {sample.labels["agreement"]: sample.value for sample in samples if "agreement" in sample.labels}
 
     def count(self, outcome: str) -> float:
         return self.registry.get_sample_value("mirrored_total", {"outcome": outcome}) or 0
@@ -221,6 +235,15 @@ async def test_what_the_mirror_answers_is_counted(canary: WebServer, mirrored: M
     await until(lambda: mirrored.count("500") == 1)
 
 
+async def test_a_mirror_with_too_much_to_do_is_not_compared(canary: WebServer, mirrored: Mirrored) -> None:
+    for status in (503, 429, 500):
+        canary.status = status
+        mirrored.take(request())
+        await until(lambda status=str(status): mirrored.count(status) == 1)  # type: ignore[misc]
+    await until(lambda: not mirrored.mirror._tasks)
+    assert mirrored.compared() == {"differs": 1}
+
+
 async def test_too_many_at_once_are_dropped_and_counted(canary: WebServer, mirrored: Mirrored) -> None:
     canary.open.clear()
     mirrored.take(request(), times=mirror.MAX_REQUESTS + 10)
@@ -232,9 +255,11 @@ async def test_too_many_at_once_are_dropped_and_counted(canary: WebServer, mirro
 
 
 async def test_too_many_bytes_at_once_are_dropped_and_counted(
-    canary: WebServer, mirrored: Mirrored, monkeypatch: pytest.MonkeyPatch
+    canary: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mirror, "MAX_BYTES", 1000)
+    mirrored = Mirrored(canary.url)
+    await mirrored.mirror.open()
     canary.open.clear()
     mirrored.take(request(body=b"x" * 400), times=3)
     assert mirrored.count("dropped") == 1
@@ -242,6 +267,72 @@ async def test_too_many_bytes_at_once_are_dropped_and_counted(
     await until(lambda: mirrored.count("200") == 2)
     mirrored.take(request(body=b"x" * 400), times=2)
     await until(lambda: mirrored.count("200") == 4)
+    await mirrored.mirror.close()
+
+
+async def test_an_answer_that_is_too_large_is_dropped_and_counted(
+    canary: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "MAX_BYTES", 100_000)
+    mirrored = Mirrored(canary.url)
+    await mirrored.mirror.open()
+    canary.body = b"x" * 100_000
+    mirrored.take(request())
+    await until(lambda: mirrored.count("dropped") == 1)
+    assert mirrored.compared() == {}
+    canary.body = b'"' + b"x" * 99_000 + b'"'
+    for number in range(1, 4):  # what was held is held no longer
+        mirrored.take(request())
+        await until(lambda number=number: mirrored.compared() == {"differs": number})  # type: ignore[misc]
+    await mirrored.mirror.close()
+
+
+async def test_the_users_answer_counts_as_well_while_it_is_held(
+    canary: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "MAX_BYTES", 1000)
+    mirrored = Mirrored(canary.url)
+    await mirrored.mirror.open()
+    mirrored.mirror.finished(finished(request(), answer=Response(200, b"x" * 999)))
+    assert mirrored.count("dropped") == 1
+    await mirrored.mirror.close()
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+async def test_answers_of_any_size_are_compared(canary: WebServer, mirrored: Mirrored, size: int) -> None:
+    ours, canary.body = [json.dumps([0.5] * size + [last]).encode() for last in (0.25, 0.251)]
+    mirrored.mirror.finished(finished(request(), answer=Response(200, ours)))
+    await until(lambda: mirrored.compared() == {"agrees": 1})
+    canary.body = json.dumps([0.5] * size + [0.5]).encode()
+    mirrored.mirror.finished(finished(request(), answer=Response(200, ours)))
+    await until(lambda: mirrored.compared() == {"agrees": 1, "differs": 1})
+
+
+async def test_large_answers_are_not_compared_in_the_event_loop(
+    canary: WebServer, mirrored: Mirrored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, compared = [], Copy.compared
+
+    def recorded(again: Copy, answer: Answer, tolerance: float) -> Comparison:
+        threads.append(current_thread())
+        return compared(again, answer, tolerance)
+
+    monkeypatch.setattr(Copy, "compared", recorded)
+    canary.body = json.dumps([0.5] * 10_000).encode()
+    mirrored.mirror.finished(finished(request(), answer=Response(200, canary.body)))
+    await until(lambda: mirrored.compared() == {"agrees": 1})
+    assert len(threads) == 1
+    assert threads != [current_thread()]
+
+
+@pytest.mark.parametrize("error", [BadRequest("yours"), Error("ours")])
+async def test_a_request_that_was_not_answered_well_is_not_mirrored(
+    canary: WebServer, mirrored: Mirrored, error: Error
+) -> None:
+    mirrored.mirror.finished(finished(request(body=b"mistaken"), error=error))
+    mirrored.take(request())
+    await until(lambda: mirrored.count("200") == 1)
+    assert [asked.body for asked in canary.asked] == [b"{}"]
 
 
 async def test_a_mirror_that_does_not_answer_in_time_is_an_error(canary: WebServer) -> None:

@@ -35,7 +35,7 @@ def test_one_model_is_all_that_has_to_be_said() -> None:
     settings = parse(["--model", "claims=/models/claims"], {})
     assert settings.models == (ModelSource("claims", "1", Path("/models/claims")),)
     assert (settings.host, settings.port, settings.grpc_port) == ("0.0.0.0", 5000, 5001)
-    assert (settings.max_body_bytes, settings.request_timeout_s) == (64 * 2**20, 30)
+    assert (settings.max_body_bytes, settings.request_timeout_s, settings.shutdown_delay_s) == (64 * 2**20, 30, 2)
     assert (settings.model_control, settings.models_dir, settings.handler, settings.jwt) == (
         False,
         None,

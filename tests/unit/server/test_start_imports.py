@@ -9,7 +9,7 @@ import sys
 
 from tests.support.server_process import SERVER
 
-ON_DEMAND = {"aiohttp", "jwt", "obstore", "opentelemetry", "requests", "yaml"}
+ON_DEMAND = {"aiohttp", "jwt", "modelserver.smoke", "obstore", "opentelemetry", "requests", "yaml"}
 
 
 def test_a_server_without_options_loads_none_of_them() -> None:
