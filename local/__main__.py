@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from local import api, build, cluster, components, images, sandbox, storage
+from local import api, build, cluster, components, gateway, images, sandbox, storage
 from local.shell import Failure, locked, say
 
 
@@ -80,6 +80,16 @@ def serve_storage(args: argparse.Namespace) -> None:
     print(storage.connection_string(known, "https" if args.tls else "http"))
 
 
+def serve_gateway(args: argparse.Namespace) -> None:
+    """Starts or ends a cluster's Gateway, and prints its address."""
+    known = cluster.get(args.name)
+    if args.action == "down":
+        gateway.down(known)
+        return
+    gateway.up(known)
+    print(f"http://{known.node_ip}:{gateway.PORT}")
+
+
 def parser() -> argparse.ArgumentParser:
     """The commands and what they take."""
     root = argparse.ArgumentParser(prog="python3 -m local", description="Kubernetes clusters on this machine.")
@@ -115,6 +125,10 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("name")
     add.add_argument("--data", type=Path, help="the folder to keep blobs in; the cluster's own by default")
     add.add_argument("--tls", nargs=2, type=Path, metavar=("CERT", "KEY"), help="speak https")
+    add = commands.add_parser("gateway", help="start or end a cluster's Gateway")
+    add.set_defaults(run=serve_gateway)
+    add.add_argument("action", choices=["up", "down"])
+    add.add_argument("name")
     return root
 
 

@@ -10,7 +10,7 @@ from local.cluster import Cluster
 from local.shell import Failure
 
 
-def call(cluster: Cluster, method: str, path: str, body: object = None) -> tuple[int, str]:
+def call(cluster: Cluster, method: str, path: str, body: str | None = None) -> tuple[int, str]:
     """Sends one request as the administrator; status 0 means that nobody answered."""
     folder = cluster.data / "pki"
     trust = ssl.create_default_context(cafile=str(folder / "ca.crt"))
@@ -18,7 +18,7 @@ def call(cluster: Cluster, method: str, path: str, body: object = None) -> tuple
     with closing(http.client.HTTPSConnection(cluster.node_ip, 6443, timeout=10, context=trust)) as connection:
         try:
             content = {"Content-Type": "application/apply-patch+yaml"}
-            connection.request(method, path, json.dumps(body) if body else None, content)
+            connection.request(method, path, body.encode() if body else None, content)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         except OSError as error:
@@ -37,10 +37,14 @@ def exists(cluster: Cluster, path: str) -> bool:
 
 def apply(cluster: Cluster, path: str, manifest: dict[str, Any]) -> None:
     """Creates or updates an object in the collection at a path, by server-side apply."""
-    name = manifest["metadata"]["name"]
-    status, answer = call(cluster, "PATCH", f"{path}/{name}?fieldManager=local&force=true", manifest)
+    apply_text(cluster, f"{path}/{manifest['metadata']['name']}", json.dumps(manifest))
+
+
+def apply_text(cluster: Cluster, path: str, text: str) -> None:
+    """Creates or updates the object at a path, by server-side apply of YAML."""
+    status, answer = call(cluster, "PATCH", f"{path}?fieldManager=local&force=true", text)
     if status not in {200, 201}:
-        raise Failure(f"applying {manifest['kind']} {name}: {status} {answer}")
+        raise Failure(f"applying {path}: {status} {answer}")
 
 
 def node_is_ready(cluster: Cluster) -> bool:

@@ -171,6 +171,8 @@ def kubelet(cluster: Cluster) -> list[str]:
         # An image that is collected cannot be pulled again.
         "imageGCHighThresholdPercent": 100,
         "maxPods": 250,
+        # So soon pods see what a ConfigMap says by now.
+        "syncFrequency": "10s",
         "authentication": {"x509": {"clientCAFile": pki(cluster, "ca.crt")}, "anonymous": {"enabled": False}},
         "authorization": {"mode": "Webhook"},
         "tlsCertFile": pki(cluster, "kubelet.crt"),

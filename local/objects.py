@@ -34,9 +34,15 @@ def apply_namespace(cluster: Cluster, name: str) -> None:
 
 
 def apply_service(
-    cluster: Cluster, namespace: str, name: str, ports: list[Port], spec: dict[str, Any] | None = None
+    cluster: Cluster,
+    namespace: str,
+    name: str,
+    ports: list[Port],
+    spec: dict[str, Any] | None = None,
+    *,
+    address: str = "",
 ) -> None:
-    """Makes a Service for a program that runs beside the control plane, not in a pod."""
+    """Makes a Service for a program that runs beside the control plane, this one's or that at an address."""
     listed = [{"name": name, "port": port, "protocol": protocol} for name, port, protocol in ports]
     service = {
         "apiVersion": "v1",
@@ -49,7 +55,7 @@ def apply_service(
         "kind": "EndpointSlice",
         "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
         "addressType": "IPv4",
-        "endpoints": [{"addresses": [cluster.node_ip]}],
+        "endpoints": [{"addresses": [address or cluster.node_ip]}],
         "ports": listed,
     }
     api.apply(cluster, f"/api/v1/namespaces/{namespace}/services", service)

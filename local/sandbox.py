@@ -62,6 +62,10 @@ def create_network(cluster: Cluster) -> None:
     run("ip", "route", "add", cluster.network, "via", cluster.node_ip)
     # For this cable alone, so that clusters reach each other and the host's own setting stays as it is.
     Path(f"/proc/sys/net/ipv4/conf/{cluster.link}/forwarding").write_text("1")
+    # As in the cloud, other clusters see what serves at the node's address, not the pods and not the ClusterIPs.
+    rule = ("PREROUTING", "-i", "eth0", "!", "-s", cluster.host, "!", "-d", cluster.node_ip)
+    new = ("-m", "conntrack", "--ctstate", "NEW", "-j", "DROP")
+    run("ip", "netns", "exec", space, "iptables", "-w", "-t", "mangle", "-A", *rule, *new)
 
 
 def destroy(name: str) -> None:

@@ -28,8 +28,13 @@ def up(cluster: Cluster, data: Path | None, tls: tuple[Path, Path] | None) -> No
     if not find(cluster):
         start(cluster, data or cluster.data / "azurite", tls)
     wait(f"Azurite (see {components.log(cluster, 'azurite')})", lambda: answers(cluster))
+    announce(cluster, cluster)
+
+
+def announce(cluster: Cluster, owner: Cluster) -> None:
+    """Names in a cluster the storage that runs beside it or another one, so that URLs mean the same in both."""
     objects.apply_namespace(cluster, "blob")
-    objects.apply_service(cluster, "blob", ACCOUNT, [("blob", PORT, "TCP")])
+    objects.apply_service(cluster, "blob", ACCOUNT, [("blob", PORT, "TCP")], address=owner.node_ip)
 
 
 def start(cluster: Cluster, data: Path, tls: tuple[Path, Path] | None) -> None:
