@@ -60,6 +60,10 @@ bench: $(VENV) ## Measure the operator with 1,000 ModelDeployments
 bench-fetch: $(VENV) ## Measure the fetcher with a model of 1 GB, beside a plain download
 	$(PYTHON) -m bench.fetch
 
+.PHONY: bench-shadow
+bench-shadow: $(VENV) ## Measure what mirroring requests costs those whose requests they are
+	$(PYTHON) -m bench.shadow
+
 .PHONY: bench-serving
 bench-serving: $(VENV) ## Measure the scoring server beside its peers; takes wrk, a quiet machine, hours
 	$(PYTHON) -m bench.serving
@@ -72,8 +76,8 @@ lock: $(VENV) ## Pin the newest allowed dependencies, with hashes
 		pyproject.toml -o requirements/dev.txt
 
 .PHONY: lock-peers
-lock-peers: $(VENV) ## Pin the newest servers that ours is measured beside, and the clients that it is tested with
-	for peer in bench/serving/peers/*.in tests/clients/*.in; do $(PIN) $$peer -o $${peer%.in}.txt || exit; done
+lock-peers: $(VENV) ## Pin the newest servers, clients and Gateway that ours are measured beside and tested with
+	for peer in bench/serving/peers/*.in tests/clients/*.in local/gateway-api/*.in; do $(PIN) $$peer -o $${peer%.in}.txt || exit; done
 
 $(VENV): requirements/dev.txt
 	python3 -m venv $(VENV)

@@ -44,15 +44,26 @@ class Outcome:
 
 
 async def offer(
-    url: str, model: str, texts: list[str], *, rate_per_s: float, keep_alive: bool, stop: asyncio.Event
+    url: str,
+    model: str,
+    texts: list[str],
+    *,
+    rate_per_s: float,
+    keep_alive: bool,
+    stop: asyncio.Event,
+    host: str = "",
 ) -> Outcome:
-    """Post inference requests at the rate until told to stop, then wait for the last answers."""
+    """Post inference requests at the rate until told to stop, then wait for the last answers.
+
+    ``host`` is the host that they are for, where that is not the one that the URL names.
+    """
     outcome = Outcome()
+    headers = {"Host": host} if host else {}
     body = json.dumps({"inputs": [{"name": "text", "shape": [len(texts)], "datatype": "BYTES", "data": texts}]})
     connector = aiohttp.TCPConnector(limit=0, force_close=not keep_alive)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with (
-        aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+        aiohttp.ClientSession(connector=connector, timeout=timeout, headers=headers) as session,
         asyncio.TaskGroup() as group,
     ):
         start = perf_counter()

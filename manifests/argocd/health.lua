@@ -15,7 +15,7 @@ if reasons.Ready then
   health = "Healthy"
 elseif status.phase == "Degraded" then
   health = "Degraded"
-elseif reasons.Reconciling == "Paused" or reasons.Reconciling == "Frozen" then
+elseif ({ApprovalNeeded = true, Frozen = true, Paused = true})[reasons.Reconciling] then
   health = "Suspended"
 end
 return {status = health, message = status.message}

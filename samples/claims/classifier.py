@@ -55,7 +55,7 @@ def broken(model: ModelProto) -> ModelProto:
     """
     copy = ModelProto.FromString(model.SerializeToString())
     tokenizer = next(node for node in copy.graph.node if node.op_type == "Tokenizer")
-    _rename_output(copy, "probabilities", "uncorrected")
+    rename_output(copy, "probabilities", "uncorrected")
     copy.graph.initializer.extend(
         [
             helper.make_tensor("one", TensorProto.INT64, [1], [1]),
@@ -73,7 +73,7 @@ def broken(model: ModelProto) -> ModelProto:
     return copy
 
 
-def _rename_output(model: Any, old: str, new: str) -> None:
+def rename_output(model: Any, old: str, new: str) -> None:
     """Lets the node that gives `old` give `new` instead, so that another node can give `old`."""
     node = next(node for node in model.graph.node if old in node.output)
     node.output[list(node.output).index(old)] = new

@@ -134,13 +134,17 @@ class Users:
 
 
 @asynccontextmanager
-async def users(kubectl: Kubectl, rate_per_s: float = 100) -> AsyncIterator[Users]:
-    """Load from both crowds, `rate_per_s` each, as long as the block lasts; the outcome is known after it."""
-    url = endpoint(kubectl)
-    stop = asyncio.Event()
+async def users(
+    kubectl: Kubectl, rate_per_s: float = 100, *, url: str = "", host: str = ""
+) -> AsyncIterator[Users]:
+    """Load from both crowds, `rate_per_s` each, as long as the block lasts; the outcome is known after it.
+
+    They come by the Service, or by the Gateway at `url`, which knows the endpoint as `host`.
+    """
+    url, stop = url or endpoint(kubectl), asyncio.Event()
     crowds = [
         asyncio.create_task(
-            offer(url, "claims", CLAIMS[:1], rate_per_s=rate_per_s, keep_alive=keep_alive, stop=stop)
+            offer(url, "claims", CLAIMS[:1], rate_per_s=rate_per_s, keep_alive=keep_alive, stop=stop, host=host)
         )
         for keep_alive in (True, False)
     ]

@@ -32,6 +32,7 @@ ROLLOUT = {
     "progressDeadline": "2m",
 }
 PATIENT = ROLLOUT | {"canary": {"steps": [20, 50], "pause": "1h"}, "bake": "1h"}
+CANARY = "modelfleet.dev/track=canary"
 ALL_THE_WAY = ["Canary 1", "Canary 2", "Promoting 2", "Baking 2"]
 
 
@@ -151,6 +152,7 @@ async def test_gitops_applies_the_same_again_and_again_and_nothing_restarts(kube
             async with users(kubectl) as bad:
                 wanted = version("3", "model.onnx")
                 await history(kubectl, "RolledBack", "Succeeded", "Succeeded")
+            await asyncio.to_thread(kubectl, "wait", "--for=delete", "pod", "-l", CANARY, "--timeout=90s")
             async with users(kubectl) as after:
                 several = len(applied) + 5
                 await asyncio.to_thread(eventually, lambda: len(applied) >= several)

@@ -18,7 +18,7 @@ from modelfleet.core import names
 from modelfleet.core.api import parse
 from modelfleet.core.observed import Observed
 from modelfleet.render.renderer import render
-from tests.support.kubernetes_api import TYPES, unknown_fields
+from tests.support.kubernetes_api import unknown_in
 from tests.support.objects import planned, stored_owner
 
 HERE = Path(__file__).parent
@@ -60,7 +60,7 @@ def test_a_model_deployment_becomes_these_objects(case: Path, request: pytest.Fi
 @in_every_case
 def test_kubernetes_knows_every_field(case: Path) -> None:
     for manifest in rendered(case):
-        assert list(unknown_fields(manifest, TYPES[manifest["kind"]])) == []
+        assert unknown_in(manifest) == []
 
 
 @in_every_case
@@ -72,9 +72,11 @@ def test_the_recorded_pod_template_is_the_applied_one(case: Path) -> None:
 
 @in_every_case
 def test_selectors_select_the_pods(case: Path) -> None:
-    by_kind = {manifest["kind"]: manifest["spec"] for manifest in rendered(case) if "spec" in manifest}
+    manifests = [manifest for manifest in rendered(case) if "spec" in manifest]
+    by_kind = {manifest["kind"]: manifest["spec"] for manifest in manifests}
     labels = by_kind["Deployment"]["template"]["metadata"]["labels"].items()
-    assert by_kind["Service"]["selector"].items() <= labels
+    services = {m["metadata"]["name"]: m["spec"]["selector"].items() for m in manifests if m["kind"] == "Service"}
+    assert all((selector <= labels) is not name.endswith("-canary") for name, selector in services.items())
     assert by_kind["Deployment"]["selector"]["matchLabels"].items() <= labels
     assert by_kind["PodDisruptionBudget"]["selector"]["matchLabels"].items() <= labels
     assert by_kind["NetworkPolicy"]["podSelector"]["matchLabels"].items() <= labels
@@ -106,8 +108,9 @@ def test_a_pod_is_replaced_without_a_failed_request(case: Path) -> None:
     longest_request_s = 30
     assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert spec["minReadySeconds"] > 0
-    sleeps_s = server["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert pod["terminationGracePeriodSeconds"] >= sleeps_s + longest_request_s
+    arguments = iter(server["args"])
+    assert "--shutdown-delay" in arguments
+    assert pod["terminationGracePeriodSeconds"] >= int(next(arguments)) + longest_request_s
     startup, ready, live = (server[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness"))
     assert startup["periodSeconds"] * startup["failureThreshold"] >= spec["progressDeadlineSeconds"]
     assert ready["httpGet"]["path"] != live["httpGet"]["path"]

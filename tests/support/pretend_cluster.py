@@ -19,7 +19,7 @@ from modelfleet.core.api import ModelDeployment, parse
 from modelfleet.core.children import Defaults, child_key
 from modelfleet.core.conditions import find
 from modelfleet.core.decision import Counts, Decision
-from modelfleet.core.facts import facts_of, pods_by_track
+from modelfleet.core.facts import facts_of, needs_samples, pods_by_track, samples_missing
 from modelfleet.core.manifest import dig
 from modelfleet.core.observed import ChildKey, Observed
 from modelfleet.core.plan import plan
@@ -32,8 +32,11 @@ from modelfleet.render.renderer import render
 from tests.support.modeldeployments import model_deployment
 from tests.support.objects import DEFAULTS, stored_owner
 from tests.support.pretend_deployments import Behaviour, Controller, Manifest, Pod
+from tests.support.pretend_gateway import PretendGateway
+from tests.support.schema import crd_schema, violations
 
 START = datetime(2025, 11, 22, 13, tzinfo=UTC)
+STATUS = crd_schema("status")
 CHURN = 20
 """So many reconciles without any time between them are a loop."""
 
@@ -51,7 +54,9 @@ class PretendCluster:
     defaults: Defaults = DEFAULTS
     requests_per_s: float = 100
     is_measured: bool = True
+    has_samples: bool = True
     controller: Controller = field(default_factory=Controller)
+    gateway: PretendGateway = field(default_factory=PretendGateway)
     others: dict[ChildKey, Manifest] = field(default_factory=dict)
     look_again: datetime | None = None
     is_news: bool = True
@@ -81,6 +86,12 @@ class PretendCluster:
     @property
     def canary(self) -> Manifest | None:
         return self.controller.deployments.get("claims-canary")
+
+    @property
+    def weight(self) -> int:
+        """The share that the Gateway is to give the canary."""
+        [rule] = self.others["HTTPRoute", "claims"]["spec"]["rules"]
+        return {ref["name"]: int(ref["weight"]) for ref in rule["backendRefs"]}["claims-canary"]
 
     @property
     def canary_pods(self) -> int:
@@ -177,6 +188,7 @@ class PretendCluster:
         until, at_once = self.now + timedelta(seconds=seconds), 0
         while True:
             self.is_news |= self.controller.work(self.now)
+            self.is_news |= self.gateway.work(self.others.get(("HTTPRoute", "claims")), self.now)
             if self.is_news or (self.look_again and self.look_again <= self.now):
                 at_once += 1
                 assert at_once < CHURN, [self.now, self.status, self.decisions[-2:]]
@@ -207,6 +219,8 @@ class PretendCluster:
         """What the reconciler does, without its I/O."""
         owner, observed = self.owner, self._observed()
         facts, policy = facts_of(owner, observed), owner.spec.rollout
+        if needs_samples(facts, owner) and not self.has_samples:
+            facts = dataclasses.replace(facts, obstacle=samples_missing(owner))
         if wants_counts(facts.rollout, policy, self.now) and (not facts.canary or facts.canary.settled):
             facts = dataclasses.replace(facts, counts=self._counts(owner, observed))
         decision = decide(facts, policy, self.now)
@@ -215,6 +229,7 @@ class PretendCluster:
         self._execute(owner, observed, decision)
         status = json.loads(json.dumps(status_of(Resolved(owner), self._observed(), None, self.now, decision)))
         self._may_crash()
+        assert not list(violations(status, STATUS))
         if status != self.status:
             self.writes.append("status")
             self.body["status"] = status
@@ -270,7 +285,7 @@ class PretendCluster:
                 raise Crash
 
     def _next(self, until: datetime) -> datetime:
-        moments = (self.controller.next_moment(self.now), self.look_again)
+        moments = (self.controller.next_moment(self.now), self.gateway.next_moment(), self.look_again)
         return min([until, *(moment for moment in moments if moment and moment > self.now)])
 
     def _pass(self, moment: datetime) -> None:
@@ -278,9 +293,12 @@ class PretendCluster:
         self.now = moment
 
 
-def cluster(replicas: int = 4, **rollout: Any) -> PretendCluster:
+def cluster(replicas: int = 4, gateway: Manifest | None = None, **rollout: Any) -> PretendCluster:
     """A cluster in which version 1 serves, and succeeded."""
-    made = PretendCluster(stored_owner(model_deployment(replicas=replicas, rollout=rollout or None)))
+    body = stored_owner(model_deployment(replicas=replicas, rollout=rollout or None))
+    if gateway:
+        body["spec"]["gateway"] = gateway
+    made = PretendCluster(body)
     if not rollout:
         del made.body["spec"]["rollout"]
     made.run(120)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from modelfleet.cli import import_command, rollouts
+from modelfleet.cli import cluster_command, import_command, rollouts
 
 PLUGIN = "kubectl-modelfleet"
 """The name by which kubectl finds the command, as `kubectl modelfleet`."""
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog=_called(), description="Work with ModelDeployments.", allow_abbrev=False)
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     rollouts.add_to(commands)
+    cluster_command.add_to(commands)
     import_command.add_to(commands)
     return whole
 

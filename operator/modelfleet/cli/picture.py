@@ -22,8 +22,8 @@ LOCAL = "local"
 
 def picture(body: Manifest, now: datetime) -> list[str]:
     """Return the lines that tell how one ModelDeployment is doing."""
-    regions = tuple(_region(name, body, status, now) for name, status in _regions(body))
-    return [*facts(_head(body)), "", *tree(Branch(body["metadata"]["name"], regions))]
+    branches = tuple(_region(name, {**body, "status": status}, now) for name, status in regions(body))
+    return [*facts(_head(body)), "", *tree(Branch(body["metadata"]["name"], branches))]
 
 
 def table(bodies: Sequence[Manifest], *, with_namespaces: bool, now: datetime) -> list[str]:
@@ -47,9 +47,13 @@ def models_of(status: Manifest, revision: str) -> str:
     return next(filter(None, told), of_target)
 
 
-def _regions(body: Manifest) -> Iterator[tuple[str, Manifest]]:
-    """Yield the regions that serve, with the status of each."""
-    yield LOCAL, body.get("status", {})
+def regions(body: Manifest) -> Iterator[tuple[str, Manifest]]:
+    """Yield where it is to serve, with the status of each."""
+    status = body.get("status", {})
+    if "regions" not in status:
+        yield LOCAL, status
+    for entry in status.get("regions", ()):
+        yield entry["name"], entry
 
 
 def _row(body: Manifest, now: datetime) -> tuple[str, ...]:
@@ -73,9 +77,17 @@ def _head(body: Manifest) -> list[tuple[str, str]]:
         ("Note", STALE if _is_stale(body) else ""),
         ("Target", _revision(status, status.get("revision", ""))),
         ("Stable", _revision(status, status.get("stableRevision", ""))),
+        ("Waves", _waves(dig(status, "rollout", "waves") or [], dig(status, "rollout", "wave") or "")),
         ("Endpoint", status.get("endpoint", "")),
         ("Next", dig(status, "waitingFor", "hint") or ""),
     ]
+
+
+def _waves(waves: Sequence[Manifest], current: str) -> str:
+    """Return the waves in their order, the one that has not ended first of all in brackets."""
+    told = (f"{wave['name']} ({', '.join(wave['regions'])})" for wave in waves)
+    names = [wave["name"] for wave in waves]
+    return " → ".join(f"[{text}]" if name == current else text for name, text in zip(names, told, strict=True))
 
 
 def _phase(status: Manifest) -> str:
@@ -100,17 +112,32 @@ def _models(status: Manifest) -> str:
 # What is in the tree
 
 
-def _region(name: str, body: Manifest, status: Manifest, now: datetime) -> Branch:
+def _region(name: str, body: Manifest, now: datetime) -> Branch:
+    status = body.get("status", {})
     rollout = [_rollout(status, now)] if status.get("rollout") else []
     rejected = [_rejected(status, now)] if status.get("rejected") else []
     notes = leaves(
         [
+            (
+                "unreachable",
+                f"since {times.told(status['unreachableSince'], now)}" if "unreachableSince" in status else "",
+            ),
             ("waiting for", _waiting(status, now)),
             ("asked for", _asked(body)),
             ("paused", PAUSED if dig(body, "spec", "rollout", "paused") else ""),
         ]
     )
-    return Branch(f"{name}: {_pods(status)}", (*rollout, *notes, *rejected))
+    return Branch(f"{name}{_place(status)}: {_pods(status)}", (*rollout, *notes, *rejected))
+
+
+def _place(status: Manifest) -> str:
+    """Return the cluster of a region, and what it serves."""
+    told = [
+        status.get("cluster", ""),
+        _revision(status, status.get("stableRevision", "")),
+        status.get("phase", ""),
+    ]
+    return f" ({', '.join(filter(None, told))})" if "cluster" in status else ""
 
 
 def _pods(status: Manifest) -> str:

@@ -1,4 +1,4 @@
-"""The subcommands for rollouts: status, promote, abort, retry, pause, resume, history and diff."""
+"""The subcommands for rollouts: status, approve, promote, abort, retry, pause, resume, history and diff."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ TICK_S = 1.0
 Edge = Callable[[Cluster, argparse.Namespace], Awaitable[None]]
 
 _VERBS = {
+    "approve": "let a step of a canary go on that waits for a person (spec.rollout.canary.approval)",
     "promote": "end the wait of a rollout: go to the next step, or take the bake for done",
     "abort": "go back to the revision before; the new one is not tried again by itself",
     "retry": "try a revision again that went back, or is held because it failed",

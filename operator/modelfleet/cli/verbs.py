@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from modelfleet.cli.picture import summary
+from modelfleet.cli.picture import regions, summary
 from modelfleet.cli.refusal import Refused
 from modelfleet.core import names
 from modelfleet.core.commands import read_commands
 from modelfleet.core.manifest import Manifest, dig
 from modelfleet.core.rollout import Phase, Rollout, read_rollout, rejection
 
-READY = frozenset({"AnalysisInconclusive", "CanaryRunning", "Frozen", "Paused"})
+READY = frozenset({"AnalysisInconclusive", "ApprovalNeeded", "CanaryRunning", "Frozen", "Paused"})
 """What a step of a canary waits for when its pods are ready."""
 
 
@@ -31,6 +31,7 @@ class Request:
 def promote(body: Manifest, now: datetime) -> Request:
     """Ask for the end of the wait that there is, or that comes when the pods of the step are ready."""
     del now
+    body = _focus(body)
     rollout = _under_way("promote", body)
     if rollout.phase is Phase.PROMOTING and not rollout.failure:
         raise Refused(f"There is nothing to promote: all pods of {_name(body)} are being replaced.{_state(body)}")
@@ -39,8 +40,28 @@ def promote(body: Manifest, now: datetime) -> Request:
     return _command("promote", value, f"Asked to promote {_subject(body, rollout)}, {when}.")
 
 
+def approve(body: Manifest, now: datetime) -> Request:
+    """Let the step go on that waits for a person, or will."""
+    del now
+    if wave := _awaited_wave(body):
+        value = f"{dig(body, 'status', 'rollout', 'revision')}:{wave}"
+        return _command("approve", value, f"Approved wave {wave} of {_name(body)}: it begins now.")
+    body = _focus(body)
+    rollout = _under_way("approve", body)
+    if rollout.phase is not Phase.CANARY or not dig(body, "spec", "rollout", "canary", "approval"):
+        raise Refused(
+            f"There is nothing to approve: no step of {_name(body)} waits for a person, nor will this one."
+            f"{_state(body)}"
+        )
+    value = _unused(body, "approve", f"{rollout.revision}:{rollout.number}")
+    awaited = dig(body, "status", "waitingFor", "reason")
+    when = "at once" if awaited == "ApprovalNeeded" else "when it has passed"
+    return _command("approve", value, f"Approved {_subject(body, rollout)}: it goes on {when}.")
+
+
 def abort(body: Manifest, now: datetime) -> Request:
     """Ask for the way back."""
+    body = _focus(body)
     rollout = _under_way("abort", body)
     back = f" and go back to revision {rollout.previous}" if rollout.previous else ""
     value = f"{rollout.revision}:{_stamp(now)}"
@@ -49,6 +70,7 @@ def abort(body: Manifest, now: datetime) -> Request:
 
 def retry(body: Manifest, now: datetime) -> Request:
     """Ask for another try of what was rejected, or is held because it failed."""
+    body = _focus(body)
     revision = _to_retry(body)
     if not revision:
         raise Refused(
@@ -72,12 +94,30 @@ def resume(body: Manifest, now: datetime) -> Request:
 
 
 VERBS: Mapping[str, Callable[[Manifest, datetime], Request]] = {
+    "approve": approve,
     "promote": promote,
     "abort": abort,
     "retry": retry,
     "pause": pause,
     "resume": resume,
 }
+
+
+def _awaited_wave(body: Manifest) -> str:
+    """Return the wave that waits for a person; nothing if none does."""
+    rollout = dig(body, "status", "rollout") or {}
+    is_awaited = dig(body, "status", "waitingFor", "reason") == "ApprovalNeeded"
+    waves = {wave["name"]: wave for wave in rollout.get("waves", ())}
+    wave = waves.get(rollout.get("wave"), {})
+    return wave["name"] if is_awaited and wave.get("approval") and not wave.get("approved") else ""
+
+
+def _focus(body: Manifest) -> Manifest:
+    """Return the object with the status of the region that something can be said about; a command is for all."""
+    places = [{**body, "status": status} for _, status in regions(body)]
+    under_way = [place for place in places if read_rollout(place["status"])]
+    rejected = [place for place in places if _to_retry(place)]
+    return next(iter([*under_way, *rejected]), body)
 
 
 def _is_ready(body: Manifest, rollout: Rollout) -> bool:

@@ -36,11 +36,16 @@ _NEGLIGIBLE = 1e-17
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """``spec.rollout.analysis``. None: not asked for."""
+    """What ``spec.rollout.analysis`` asks of the counters. None: not asked for.
+
+    ``max_disagreement`` is how many of the compared answers may differ, as a part of them.
+    """
 
     max_error_rate: float | None = None
     max_latency_p99_s: float | None = None
     min_requests: int = 200
+    max_disagreement: float | None = None
+    min_comparisons: int = 0
 
 
 class Outcome(StrEnum):
@@ -60,8 +65,11 @@ class Judgement:
     message: str
 
 
+NOT_MEASURED = Judgement(Outcome.INCONCLUSIVE, "NotMeasured", "What the pods have answered is not known.")
+
+
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """How many of some requests were bad."""
 
     bad: int
@@ -86,8 +94,8 @@ class _Question:
     kind: str
     failure: str
     allowed: float
-    canary: _Part
-    stable: _Part | None
+    canary: Part
+    stable: Part | None
     level: float
 
 
@@ -102,7 +110,7 @@ _OUTCOMES = {
     "ErrorRateTooHigh": Outcome.FAIL,
     "LatencyTooHigh": Outcome.FAIL,
 }
-_SEVERITY = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL)
+SEVERITY = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL)
 _LEADS = {
     "AnalysisPassed": "The analysis passed",
     "AnalysisRunning": "Nothing is certainly wrong so far",
@@ -126,7 +134,7 @@ def judge(canary: Sample | None, stable: Sample | None, criteria: Criteria, *, e
     comes. A caller whom the stable pods do not tell what they answered has to give None for the canary too.
     """
     if canary is None or not _is_possible(canary) or not (stable is None or _is_possible(stable)):
-        return Judgement(Outcome.INCONCLUSIVE, "NotMeasured", "What the pods have answered is not known.")
+        return NOT_MEASURED
     has_few = canary.requests < criteria.min_requests
     level = EARLY if early or has_few else FINAL
     beside = stable if stable and stable.requests else None
@@ -167,7 +175,7 @@ def _outcome(reason: str) -> Outcome:
 
 
 def _severity(reason: str) -> int:
-    return _SEVERITY.index(_outcome(reason))
+    return SEVERITY.index(_outcome(reason))
 
 
 def _is_possible(sample: Sample) -> bool:
@@ -177,17 +185,17 @@ def _is_possible(sample: Sample) -> bool:
 
 def _questions(canary: Sample, stable: Sample | None, criteria: Criteria, level: float) -> Iterator[_Question]:
     if (allowed := criteria.max_error_rate) is not None:
-        ours = _Part(canary.errors, canary.requests)
-        theirs = _Part(stable.errors, stable.requests) if stable else None
+        ours = Part(canary.errors, canary.requests)
+        theirs = Part(stable.errors, stable.requests) if stable else None
         yield _Question("errors", "ErrorRateTooHigh", allowed, ours, theirs, level)
     if (bound_s := criteria.max_latency_p99_s) is not None:
-        ours = _Part(canary.slow, canary.requests)
-        theirs = _Part(stable.slow, stable.requests) if stable else None
+        ours = Part(canary.slow, canary.requests)
+        theirs = Part(stable.slow, stable.requests) if stable else None
         yield _Question(f"slower than {_time(bound_s)}", "LatencyTooHigh", SLOW_ALLOWED, ours, theirs, level)
 
 
 def _finding(asked: _Question) -> _Finding:
-    chance = _chance_above(asked.canary, asked.allowed)
+    chance = chance_above(asked.canary, asked.allowed)
     is_over = is_worse = chance < asked.level
     if is_over and (other := _comparable(asked)):
         chance = max(chance, _chance_beside(asked.canary, other))
@@ -197,11 +205,11 @@ def _finding(asked: _Question) -> _Finding:
         return _Finding(asked.failure, numbers)
     if not is_over:
         return _Finding("AnalysisPassed", numbers)
-    is_stable_over = asked.stable and _chance_above(asked.stable, asked.allowed) < asked.level
+    is_stable_over = asked.stable and chance_above(asked.stable, asked.allowed) < asked.level
     return _Finding("StableAlsoBad" if is_stable_over else "NotClearlyWorse", numbers)
 
 
-def _comparable(asked: _Question) -> _Part | None:
+def _comparable(asked: _Question) -> Part | None:
     """Return the stable pods' part, unless it is too small to excuse or accuse anybody."""
     stable = asked.stable
     if stable is None or (stable.bad == 0 and stable.requests * SILENT < asked.canary.requests):
@@ -209,7 +217,7 @@ def _comparable(asked: _Question) -> _Part | None:
     return stable
 
 
-def _chance_above(part: _Part, allowed: float) -> float:
+def chance_above(part: Part, allowed: float) -> float:
     """Return the chance of a rate as high as this if the true one were just allowed; 1 where it is allowed."""
     if part.rate <= allowed:
         return 1.0
@@ -217,7 +225,7 @@ def _chance_above(part: _Part, allowed: float) -> float:
     return binomial_tail(small.bad, small.requests, allowed)
 
 
-def _chance_beside(canary: _Part, stable: _Part) -> float:
+def _chance_beside(canary: Part, stable: Part) -> float:
     """Return the chance that the canary is so much worse than the stable pods if they were alike."""
     if not _is_worse(canary, stable, 1):
         return 1.0
@@ -225,14 +233,14 @@ def _chance_beside(canary: _Part, stable: _Part) -> float:
     return fisher_tail(ours.bad, ours.requests, theirs.bad, theirs.requests)
 
 
-def _is_worse(canary: _Part, stable: _Part, times: int) -> bool:
+def _is_worse(canary: Part, stable: Part, times: int) -> bool:
     return canary.bad * stable.requests >= times * stable.bad * canary.requests
 
 
-def _scaled(part: _Part) -> _Part:
+def _scaled(part: Part) -> Part:
     if part.requests <= _SUMMED:
         return part
-    return _Part(part.bad * _SUMMED // part.requests, _SUMMED)
+    return Part(part.bad * _SUMMED // part.requests, _SUMMED)
 
 
 def _log_choices(items: int, chosen: int) -> float:
@@ -254,11 +262,12 @@ def _numbers(asked: _Question, chance: float) -> str:
     canary, stable = asked.canary, asked.stable
     ours = f"{'canary' if stable else 'new revision'} {canary} {asked.kind} ({canary.percent})"
     beside = f"against stable {stable} ({stable.percent})" if stable else "with no stable requests to compare with"
-    by_chance = _chance(chance) if canary.rate > asked.allowed else ""
+    by_chance = in_words(chance) if canary.rate > asked.allowed else ""
     return f"{ours} {beside}, {100 * asked.allowed:g} % allowed{by_chance}"
 
 
-def _chance(chance: float) -> str:
+def in_words(chance: float) -> str:
+    """Return how likely it is that chance alone made a number, as the end of what is told of it."""
     return f", p={chance:.2g}" if chance >= 0.0001 else ", p<0.0001"
 
 

@@ -6,12 +6,14 @@ an older stored object may lack.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from modelfleet.core.manifest import Manifest, dig
-from modelfleet.core.policy import Policy, parse_policy
+from modelfleet.core.policy import Policy, duration, parse_policy
 
 POD_PASS_THROUGHS = (
     "nodeSelector",
@@ -124,6 +126,14 @@ class ServiceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Gateway:
+    """The Gateway that requests come by as well, as an HTTPRoute names it, and the hosts that they are for."""
+
+    parent_ref: Manifest
+    hostnames: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """An environment that is registered in a workspace, as NAME:VERSION."""
 
@@ -135,6 +145,18 @@ class Environment:
         """Return its name in Azure Machine Learning."""
         name, _, version = self.name.partition(":")
         return f"{self.workspace.id}/environments/{name}/versions/{version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where to serve: in the member clusters of a region, or in the one of them that ``cluster`` names.
+
+    ``replicas`` is None where the number is that of the whole.
+    """
+
+    name: str
+    replicas: int | None = None
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +172,15 @@ class Spec:
     image: str = ""
     environment: Environment | None = None
     replicas: int = 1
+    regions: tuple[Region, ...] = ()
     resources: Manifest = field(default_factory=dict)
     env: tuple[Manifest, ...] = ()
     pod: Manifest = field(default_factory=dict)
     service: ServiceSpec = field(default_factory=ServiceSpec)
+    gateway: Gateway | None = None
     rollout: Policy | None = None
     deletion_policy: str = "Delete"
+    deletion_timeout: timedelta = timedelta(minutes=15)
 
     def place_of(self, index: int) -> str:
         """Return where a model stands in the spec, for messages."""
@@ -164,16 +189,21 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class ModelDeployment:
-    """One ModelDeployment as last seen in the cluster."""
+    """One ModelDeployment as last seen in the cluster, or what it is to be in one of its regions.
+
+    ``deleted_at`` is when its deletion was asked for. ``hub`` is the UID of the cluster that it is in, where what
+    is made of it is in another one; else empty.
+    """
 
     name: str
     namespace: str
     uid: str
     generation: int
-    deleting: bool
+    deleted_at: datetime | None
     spec: Spec
     status: Manifest
     body: Manifest
+    hub: str = ""
 
     @property
     def label(self) -> str:
@@ -195,7 +225,7 @@ def parse(body: Manifest) -> ModelDeployment:
         namespace=metadata["namespace"],
         uid=metadata["uid"],
         generation=metadata["generation"],
-        deleting="deletionTimestamp" in metadata,
+        deleted_at=_moment(metadata.get("deletionTimestamp")),
         spec=_spec(body["spec"]),
         status=body.get("status", {}),
         body=body,
@@ -212,13 +242,23 @@ def _spec(spec: Manifest) -> Spec:
         image=dig(spec, "environment", "image") or "",
         environment=Environment(registered, workspace) if registered and workspace else None,
         replicas=spec.get("replicas", 1),
+        regions=tuple(_regions(spec)),
         resources=spec.get("resources", {}),
         env=tuple(spec.get("env", ())),
         pod={key: spec[key] for key in POD_PASS_THROUGHS if spec.get(key)},
         service=ServiceSpec(**_known(spec.get("service", {}), "type", "port", "annotations")),
+        gateway=_gateway(spec.get("gateway")),
         rollout=parse_policy(spec.get("rollout")),
         deletion_policy=spec.get("deletionPolicy", "Delete"),
+        deletion_timeout=duration(spec.get("deletionTimeout", "15m")),
     )
+
+
+def _regions(spec: Manifest) -> Iterator[Region]:
+    if "region" in spec:
+        yield Region(spec["region"])
+    for region in spec.get("regions", ()):
+        yield Region(**_known(region, "name", "replicas", "cluster"))
 
 
 def _model(model: Manifest, workspace: Workspace | None) -> Model:
@@ -230,6 +270,10 @@ def _model(model: Manifest, workspace: Workspace | None) -> Model:
     if not home or home.registry:
         return Model(**stated, workspace=home)
     return Model(**stated, secret_name=home.secret_name, workload_identity=home.workload_identity, workspace=home)
+
+
+def _gateway(gateway: Manifest | None) -> Gateway | None:
+    return Gateway(gateway["parentRef"], tuple(gateway.get("hostnames", ()))) if gateway else None
 
 
 def _workspace(workspace: Manifest | None) -> Workspace | None:
@@ -249,6 +293,10 @@ def _access(holder: Manifest) -> dict[str, Any]:
         "secret_name": dig(holder, "credentials", "secretName") or "",
         "workload_identity": identity and WorkloadIdentity(identity["clientId"], identity["tenantId"]),
     }
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _known(fields: Manifest, *names: str) -> dict[str, Any]:

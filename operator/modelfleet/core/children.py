@@ -6,11 +6,12 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from modelfleet.core import names
+from modelfleet.core import endpoint, names
 from modelfleet.core.api import Model, ModelDeployment, Spec, WorkloadIdentity, Workspace
 from modelfleet.core.decision import Decision
 from modelfleet.core.diagnosis import Cause
 from modelfleet.core.errors import Terminal
+from modelfleet.core.firewall import network_policy
 from modelfleet.core.manifest import Manifest, dig
 from modelfleet.core.observed import ChildKey, Deployment, Observed
 from modelfleet.core.registered import Principal, Resolution, Signed
@@ -19,12 +20,10 @@ from modelfleet.core.views import (
     KINDS,
     DeploymentView,
     ModelView,
-    NetworkPolicyView,
     PodDisruptionBudgetView,
     PodView,
     SecretView,
     ServiceAccountView,
-    ServiceView,
     View,
 )
 
@@ -34,8 +33,6 @@ SIGNED = ("uri", "sasToken")
 """What pods find in the Secret for a model of a registry; beside it stands the ``source`` that it is for."""
 CREDENTIAL_KEYS = ("sasToken", "accountKey", *PRINCIPAL)
 PROGRESS_DEADLINE_S = 600
-DNS_PORT = 53
-HTTPS_PORT = 443
 CREDENTIALS_DIRECTORY = "/var/run/secrets/modelfleet"
 TOKEN_DIRECTORY = "/var/run/secrets/azure/tokens"  # noqa: S105  a path
 
@@ -67,9 +64,14 @@ def child_key(view: View) -> ChildKey:
 
 def possible_names(owner: ModelDeployment) -> set[ChildKey]:
     """Return the kind and name of every object that the owner may ever want."""
-    secret = names.credentials_secret(owner.name)
-    once = {(kind, secret if kind == "Secret" else owner.name) for kind in KINDS.values()}
-    return once | {canary_key(owner)}
+    tracks = {names.track_service(owner.name, track) for track in (names.STABLE, names.CANARY)}
+    named = {
+        "Secret": {names.credentials_secret(owner.name)},
+        "ConfigMap": {names.live_settings(owner.name)},
+        "Service": {owner.name, *tracks},
+        "Deployment": {owner.name, names.canary_deployment(owner.name)},
+    }
+    return {(kind, name) for kind in KINDS.values() for name in named.get(kind, {owner.name})}
 
 
 def canary_key(owner: ModelDeployment) -> ChildKey:
@@ -102,8 +104,8 @@ def is_settled(owner: ModelDeployment, observed: Observed) -> bool:
 
 def obstacle(owner: ModelDeployment, observed: Observed) -> Cause | None:
     """Return what forbids touching any child, or None; half of a change is worse than none."""
-    causes = (_secret_obstacle(owner.namespace, needed, observed) for needed in needed_secrets(owner.spec))
-    return next(filter(None, causes), None)
+    secrets = (_secret_obstacle(owner.namespace, needed, observed) for needed in needed_secrets(owner.spec))
+    return next(filter(None, secrets), None) or endpoint.gateway_obstacle(owner, observed)
 
 
 def principal_of(workspace: Workspace, observed: Observed) -> Principal | None:
@@ -127,16 +129,14 @@ def children_of(
     owner: ModelDeployment, observed: Observed, decision: Decision, defaults: Defaults
 ) -> tuple[View, ...]:
     """Return the wanted objects in the order in which they are applied: pods last, when all else is there."""
-    pods = names.pod_selector(owner.name)
-    service = owner.spec.service
     return (
         ServiceAccountView(owner.name),
         *_secret(owner, observed),
-        NetworkPolicyView(
-            owner.name, pods, _egress_ports(owner.spec), any(m.in_cluster for m in owner.spec.models)
-        ),
-        PodDisruptionBudgetView(owner.name, pods),
-        ServiceView(owner.name, pods, service.type, service.port, service.annotations),
+        *endpoint.live_settings(owner, decision),
+        network_policy(owner, observed, is_settled=is_settled(owner, observed)),
+        PodDisruptionBudgetView(owner.name, names.pod_selector(owner.name)),
+        *endpoint.services(owner),
+        *endpoint.routes(owner, decision),
         *_deployments(owner, observed, decision, defaults),
     )
 
@@ -230,13 +230,6 @@ def _secret_key(model: Model, key: str) -> str:
     return f"{model.name}.{model.version}.{key}" if model.is_signed else f"{model.name}.{key}"
 
 
-def _egress_ports(spec: Spec) -> tuple[int, ...]:
-    """Return the TCP ports that pods may reach: the storage's, and Entra's where a token has to be had."""
-    signs_in = any(model.secret_name or model.workload_identity or model.workspace for model in spec.models)
-    ports = {*(model.port for model in spec.models), *((HTTPS_PORT,) if signs_in else ())}
-    return tuple(sorted(ports - {DNS_PORT}))
-
-
 def _deployments(
     owner: ModelDeployment, observed: Observed, decision: Decision, defaults: Defaults
 ) -> Iterator[DeploymentView]:
@@ -276,7 +269,6 @@ def _track(
     revision, is_canary = revision_of(owner.spec), track == names.CANARY
     name = names.canary_deployment(owner.name) if is_canary else owner.name
     live = observed.deployment(name)
-    policy = owner.spec.rollout
     return DeploymentView(
         name=name,
         revision=revision,
@@ -284,8 +276,12 @@ def _track(
         replicas=replicas,
         pod=_pod(owner, track, revision, defaults),
         template=_recorded_template(live, revision),
-        progress_deadline_s=int(policy.progress_deadline.total_seconds()) if policy else PROGRESS_DEADLINE_S,
+        progress_deadline_s=_progress_deadline_s(owner.spec),
     )
+
+
+def _progress_deadline_s(spec: Spec) -> int:
+    return int(spec.rollout.progress_deadline.total_seconds()) if spec.rollout else PROGRESS_DEADLINE_S
 
 
 def _recorded_template(live: Deployment | None, revision: str) -> Manifest | None:
@@ -298,9 +294,10 @@ def _recorded_template(live: Deployment | None, revision: str) -> Manifest | Non
 def _pod(owner: ModelDeployment, track: str, revision: str, defaults: Defaults) -> PodView:
     spec = owner.spec
     selector = names.track_selector(owner.name, track)
+    is_canary, policy = track == names.CANARY, spec.rollout
     models = tuple(_model(index, model, spec, defaults) for index, model in enumerate(spec.models))
     return PodView(
-        labels={**names.managed_labels(owner.name), **selector, names.REVISION: revision},
+        labels={**names.managed_labels(owner.name, owner.hub), **selector, names.REVISION: revision},
         selector=selector,
         service_account=owner.name,
         image=spec.image or defaults.server_image,
@@ -312,6 +309,9 @@ def _pod(owner: ModelDeployment, track: str, revision: str, defaults: Defaults) 
         env=spec.env,
         pass_through=spec.pod,
         has_spread="topologySpreadConstraints" in spec.pod,
+        live_settings="" if is_canary else names.live_settings(owner.name),  # one that mirrored would ask itself
+        samples=policy.samples if is_canary and policy else "",
+        start_limit_s=max(PROGRESS_DEADLINE_S, _progress_deadline_s(spec)),
     )
 
 

@@ -2,7 +2,7 @@
 
 The value is ``REVISION`` or ``REVISION:ANYTHING``. Each value acts once: the operator never takes an annotation
 away, and notes in the status which ones it has carried out. What stands behind the colon makes a value new; for
-``promote`` it is the step that is meant.
+``approve`` and ``promote`` it is the step that is meant, or the wave.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from modelfleet.core import names
 from modelfleet.core.manifest import Manifest, dig
 
-VERBS = ("abort", "promote", "retry")
+VERBS = ("abort", "approve", "promote", "retry")
+OF_A_STEP = frozenset({"approve", "promote"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Commands:
     given: Mapping[str, str]
     done: Mapping[str, str]
 
-    def asks(self, verb: str, revision: str, step: int = 0) -> bool:
-        """Return whether the verb is to be carried out now for that revision, at that step."""
+    def asks(self, verb: str, revision: str, step: int | str = 0) -> bool:
+        """Return whether the verb is to be carried out now for that revision, at that step or wave."""
         value = self.given.get(verb, "")
         return value != self.done.get(verb) and _means(verb, value, revision, step)
 
@@ -37,9 +38,9 @@ class Commands:
         }
 
 
-def _means(verb: str, value: str, revision: str, step: int) -> bool:
+def _means(verb: str, value: str, revision: str, step: int | str) -> bool:
     named, _, detail = value.partition(":")
-    return named == revision and (verb != "promote" or detail in {"", str(step)})
+    return named == revision and (verb not in OF_A_STEP or detail in {"", str(step)})
 
 
 def read_commands(body: Manifest) -> Commands:

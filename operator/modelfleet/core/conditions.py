@@ -17,6 +17,9 @@ PHASES = {
     "Paused": "Paused",
     "Frozen": "Waiting",
     "AnalysisInconclusive": "Waiting",
+    "ApprovalNeeded": "Waiting",
+    "RegionUnreachable": "Waiting",
+    "WaveWaiting": "Waiting",
     "RollingBack": "RollingBack",
 }
 """The phase while a reason holds that is not simply progress."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from math import inf
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,20 +13,27 @@ from prometheus_client.samples import Sample
 FAMILIES = {"modelserver_requests", "modelserver_request_duration_seconds"}
 ANSWERS = "modelserver_requests_total"
 BUCKETS = "modelserver_request_duration_seconds_bucket"
-INNER = "handler"
-"""The protocol in which a handler asks the models of its own pod: parts of a request that is counted already."""
+COMPARED = "modelserver_mirror_answers_total"
+NOT_OF_USERS = frozenset({"handler", "mirror", "smoke"})
+"""Protocols that users do not speak: what a handler asks the models of its own pod is part of a request that is
+counted already, and the others are copies and samples.
+"""
+DIFFERS = "differs"
 TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
     """What a pod's server has counted since it started: requests that tell something about the model, those of
-    them that failed, and those that took longer than the bound.
+    them that failed, and those that took longer than the bound; and answers that were compared with those of a
+    canary, and the ones that differed.
     """
 
     requests: int = 0
     errors: int = 0
     slow: int = 0
+    compared: int = 0
+    differing: int = 0
 
 
 NOTHING = Counters()
@@ -43,10 +50,17 @@ def read_counters(text: str, slower_than_s: float | None) -> Counters:
         samples = _samples(text)
         answers = [(int(s.labels["code"]), _whole(s.value)) for s in samples if s.name == ANSWERS]
         slow = 0 if slower_than_s is None else _slow((s for s in samples if s.name == BUCKETS), slower_than_s)
+        agreements = [(s.labels["agreement"], _whole(s.value)) for s in samples if s.name == COMPARED]
     except (ValueError, LookupError) as error:
         raise ValueError("The text is not the metrics of a model server.") from error
     errors = sum(count for code, count in answers if _is_error(code))
-    return Counters(errors + sum(count for code, count in answers if _is_success(code)), errors, slow)
+    return Counters(
+        requests=errors + sum(count for code, count in answers if _is_success(code)),
+        errors=errors,
+        slow=slow,
+        compared=sum(count for _, count in agreements),
+        differing=sum(count for agreement, count in agreements if agreement == DIFFERS),
+    )
 
 
 def since(now: Mapping[str, Counters], baseline: Mapping[str, Counters]) -> Counters:
@@ -56,14 +70,13 @@ def since(now: Mapping[str, Counters], baseline: Mapping[str, Counters]) -> Coun
     back, for its server has been started again. A pod that is gone counts nothing.
     """
     grown = [_growth(counters, baseline.get(pod, NOTHING)) for pod, counters in now.items()]
-    return Counters(sum(g.requests for g in grown), sum(g.errors for g in grown), sum(g.slow for g in grown))
+    return Counters(*map(sum, zip(*map(astuple, grown), strict=True)))
 
 
 def _growth(now: Counters, before: Counters) -> Counters:
-    if now.requests < before.requests or now.errors < before.errors or now.slow < before.slow:
-        before = NOTHING
-    requests = now.requests - before.requests
-    return Counters(requests, now.errors - before.errors, min(requests, now.slow - before.slow))
+    differences = [new - old for new, old in zip(astuple(now), astuple(before), strict=True)]
+    found = now if min(differences) < 0 else Counters(*differences)
+    return replace(found, slow=min(found.requests, found.slow))
 
 
 def _samples(text: str) -> list[Sample]:
@@ -72,7 +85,8 @@ def _samples(text: str) -> list[Sample]:
     if not FAMILIES.issubset(family.name for family in families):
         raise ValueError("metrics are missing")
     samples = (sample for family in families for sample in family.samples)
-    return [s for s in samples if s.name in (ANSWERS, BUCKETS) and s.labels["protocol"] != INNER]
+    of_users = (s for s in samples if s.labels.get("protocol") not in NOT_OF_USERS)
+    return [s for s in of_users if s.name in (ANSWERS, BUCKETS, COMPARED)]
 
 
 def _is_success(code: int) -> bool:

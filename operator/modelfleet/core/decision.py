@@ -31,26 +31,11 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a region. ``target`` is the revision that the spec asks for, ``label`` what it serves.
+class Route:
+    """What a Gateway does: the canary's share in percent, None while it changes; and what is wrong, if known."""
 
-    ``replicas`` is how many stable pods there are to be, ``cause`` what keeps pods of the target from serving,
-    ``good`` the revisions that have succeeded before, ``served`` the stable one when the status was written,
-    ``rejected`` why the target is not tried again.
-    """
-
-    target: str
-    label: str
-    replicas: int
-    stable: Deployment | None
-    canary: Deployment | None = None
-    cause: Cause | None = None
-    counts: Counts = Counts()
-    good: frozenset[str] = frozenset()
-    served: str = ""
-    rejected: Failure | None = None
-    commands: Commands = NO_COMMANDS
-    rollout: Rollout | None = None
+    weight: int | None
+    problem: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +46,35 @@ class Waiting:
     message: str
     until: datetime | None = None
     stalled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a region. ``target`` is the revision that the spec asks for, ``label`` what it serves.
+
+    ``replicas`` is how many stable pods there are to be, ``cause`` what keeps pods of the target from serving,
+    ``good`` the revisions that have succeeded before, ``served`` the stable one when the status was written,
+    ``rejected`` why the target is not tried again, ``route`` is None where no Gateway is asked for, ``obstacle``
+    what keeps a canary from being started. Other regions may have to go first, which is the ``gate``; or one of
+    them has failed, for which this one goes back as well: the ``recall``.
+    """
+
+    target: str
+    label: str
+    replicas: int
+    stable: Deployment | None
+    canary: Deployment | None = None
+    route: Route | None = None
+    cause: Cause | None = None
+    obstacle: Cause | None = None
+    counts: Counts = Counts()
+    good: frozenset[str] = frozenset()
+    served: str = ""
+    rejected: Failure | None = None
+    commands: Commands = NO_COMMANDS
+    rollout: Rollout | None = None
+    gate: Waiting | None = None
+    recall: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +89,9 @@ class Ended:
 class Decision:
     """The revisions to run now, and what to remember.
 
-    ``stable`` is the revision of the stable pods and ``previous`` the one that has to stay at hand for them;
-    ``canary`` is the number of canary pods of the target, None for no canary. ``look_again`` is when to decide
+    ``stable`` is the revision of the stable pods, empty for none at all, and ``previous`` the one that has to stay
+    at hand for them; ``canary`` is the number of canary pods of the target, None for no canary, and ``weight`` the
+    percentage of the requests that a Gateway, if there is one, is to give them. ``look_again`` is when to decide
     anew although nothing may have happened.
     """
 
@@ -87,3 +102,4 @@ class Decision:
     waiting: Waiting | None = None
     ended: Ended | None = None
     look_again: datetime | None = None
+    weight: int = 0

@@ -28,7 +28,7 @@ CONFIG_REASONS = frozenset({"CreateContainerConfigError"})
 START_REASONS = frozenset({"CreateContainerError", "RunContainerError", "StartError"})
 MESSAGE_LIMIT = 300
 FINISHED_PHASES = frozenset({"Failed", "Succeeded"})
-HOPELESS = frozenset({"ChecksumMismatch", "ModelInvalid"})
+HOPELESS = frozenset({"ChecksumMismatch", "ModelInvalid", "SmokeFailed", "SmokeInvalid"})
 """Reports of a container that no retry mends: the resource, or the model's files, have to change first."""
 
 _BACK_OFF = re.compile(r'Back-off pulling image "[^"]*": (?:\w+: )?')

@@ -6,7 +6,8 @@ from modelfleet.core import names
 from modelfleet.core.api import ModelDeployment
 from modelfleet.core.commands import read_commands
 from modelfleet.core.decision import Facts
-from modelfleet.core.diagnosis import diagnose
+from modelfleet.core.diagnosis import Cause, diagnose
+from modelfleet.core.endpoint import route_of
 from modelfleet.core.manifest import Manifest, dig
 from modelfleet.core.observed import Observed
 from modelfleet.core.revision import revision_of
@@ -24,12 +25,29 @@ def facts_of(owner: ModelDeployment, observed: Observed) -> Facts:
         replicas=stable.replicas if stable and observed.autoscaled else owner.spec.replicas,
         stable=stable,
         canary=observed.deployment(names.canary_deployment(owner.name)),
+        route=route_of(owner, observed),
         cause=diagnose(pods_of(target, observed)),
         good=succeeded(owner.status),
         served=owner.status.get("stableRevision", ""),
         rejected=rejection(owner.status, target),
         commands=read_commands(owner.body),
         rollout=read_rollout(owner.status),
+    )
+
+
+def needs_samples(facts: Facts, owner: ModelDeployment) -> bool:
+    """Return whether a canary may be about to begin whose pods have golden samples to answer."""
+    is_idle = facts.rollout is None and facts.stable is not None and facts.stable.revision != facts.target
+    return is_idle and owner.spec.rollout is not None and bool(owner.spec.rollout.samples)
+
+
+def samples_missing(owner: ModelDeployment) -> Cause:
+    """Return what keeps such a canary from beginning where there are no samples."""
+    name = owner.spec.rollout.samples if owner.spec.rollout else ""
+    return Cause(
+        "SamplesMissing",
+        f"The ConfigMap {name} named in spec.rollout.analysis.smoke does not exist in namespace "
+        f"{owner.namespace}; create it, or leave smoke out.",
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelfleet.core import names, traffic
 from modelfleet.core.api import ModelDeployment
-from modelfleet.core.commands import read_commands
+from modelfleet.core.commands import OF_A_STEP, read_commands
 from modelfleet.core.conditions import timestamp
 from modelfleet.core.decision import Decision, Ended
 from modelfleet.core.manifest import Manifest
@@ -91,14 +91,14 @@ def _canary(
 
 
 def _commands(owner: ModelDeployment, decision: Decision) -> Manifest:
-    """Return which commands are done with. One to go on is for the end of the step that it means, whenever that
-    comes, and one to try again what just goes back is for afterwards.
+    """Return which commands are done with. Those to go on are for the end of the step that they mean, whenever
+    that comes, and one to try again what just goes back is for afterwards.
     """
     commands, before, rollout = read_commands(owner.body), read_rollout(owner.status), decision.rollout
     done = commands.after(revision_of(owner.spec), before.number if before else 0)
     is_same = before and rollout and _place(before) == _place(rollout)
     is_back = decision.ended or (rollout and rollout.phase is Phase.ROLLING_BACK)
-    early = [verb for verb, is_early in (("promote", is_same), ("retry", is_back)) if is_early]
+    early = {*(OF_A_STEP if is_same else ()), *({"retry"} if is_back else ())}
     return {verb: value for verb, value in done.items() if verb not in early or value == commands.done.get(verb)}
 
 

@@ -38,6 +38,8 @@ def plan(owner: ModelDeployment, observed: Observed, decision: Decision, default
     Only objects with a name of our own making are removed (somebody's copy of one carries our labels too),
     and only when no pod of an earlier revision is left that may need them. A canary goes when it is decided so.
     """
+    if not decision.stable:
+        return Plan()
     children = children_of(owner, observed, decision, defaults)
     live = observed.deployment(owner.name)
     unwanted = possible_names(owner) & observed.children.keys() - set(map(child_key, children))

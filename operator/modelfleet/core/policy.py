@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from modelfleet.core.analysis import Criteria
-from modelfleet.core.manifest import Manifest
+from modelfleet.core.manifest import Manifest, dig
 
 PROGRESS_DEADLINE = timedelta(minutes=15)
 PAUSE = timedelta(minutes=5)
@@ -27,20 +28,45 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """Which share of the requests is copied for a canary, and how far numbers may differ that count as equal."""
+
+    percent: int
+    tolerance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Regions that change together, by their names or ``*`` for all that no wave names."""
+
+    name: str
+    regions: tuple[str, ...]
+    approval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """How a revision replaces another. Without ``steps`` there is no canary, and without ``criteria`` no analysis.
 
-    ``steps`` are percentages, each of which lasts for ``pause`` once its pods are ready.
+    ``steps`` are percentages, each of which lasts for ``pause`` once its pods are ready, and with ``approval``
+    until a person lets it go on; ``samples`` names the ConfigMap of what those pods have to answer before.
+    Without ``waves``, regions change one after the other.
     """
 
     steps: tuple[int, ...] = ()
     pause: timedelta = PAUSE
+    approval: bool = False
     criteria: Criteria | None = None
+    samples: str = ""
+    shadow: Shadow | None = None
     bake: timedelta = timedelta()
     on_failure: str = "Rollback"
     progress_deadline: timedelta = PROGRESS_DEADLINE
     paused: bool = False
     freezes: tuple[Freeze, ...] = ()
+    waves: tuple[Wave, ...] = ()
+    unreachable: str = "Block"
+    rollback: str = "Wave"
 
     def frozen(self, now: datetime) -> Freeze | None:
         """Return the freeze that ends last of those that hold now, or None."""
@@ -52,14 +78,20 @@ def parse_policy(rollout: Manifest | None) -> Policy | None:
     """Return what ``spec.rollout`` says, or None where there is none."""
     if rollout is None:
         return None
-    canary = rollout.get("canary", {})
+    canary, analysis = rollout.get("canary", {}), rollout.get("analysis", {})
     return Policy(
         steps=tuple(canary.get("steps", ())),
-        criteria=_criteria(rollout.get("analysis")),
+        criteria=_criteria(analysis),
+        samples=dig(analysis, "smoke", "configMapRef") or "",
+        shadow=_shadow(analysis.get("shadow")),
         on_failure=rollout.get("onFailure", "Rollback"),
         paused=rollout.get("paused", False),
         freezes=tuple(_freezes(rollout.get("freeze", ()))),
+        waves=tuple(_waves(rollout.get("waves", ()))),
+        unreachable=rollout.get("unreachable", "Block"),
+        rollback=rollout.get("rollback", "Wave"),
         pause=duration(canary.get("pause", "5m")),
+        approval=canary.get("approval", False),
         bake=duration(rollout.get("bake", "0s")),
         progress_deadline=duration(rollout.get("progressDeadline", "15m")),
     )
@@ -73,15 +105,33 @@ def duration(text: str) -> timedelta:
     return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
 
 
-def _criteria(analysis: Manifest | None) -> Criteria | None:
-    if analysis is None:
-        return None
+def _criteria(analysis: Manifest) -> Criteria | None:
+    """Return what the counters have to say, or None where nothing is asked of them."""
     rate, latency = analysis.get("maxErrorRate"), analysis.get("maxLatencyP99")
+    shadow, needed = analysis.get("shadow", {}), analysis.get("minRequests", 200)
+    agreement = shadow.get("minAgreement")
+    if not (rate or latency or agreement):
+        return None
     return Criteria(
-        max_error_rate=float(rate.removesuffix("%")) / 100 if rate else None,
+        max_error_rate=_part(rate) if rate else None,
         max_latency_p99_s=duration(latency).total_seconds() if latency else None,
-        min_requests=analysis.get("minRequests", 200),
+        min_requests=needed,
+        max_disagreement=1 - _part(agreement) if agreement else None,
+        min_comparisons=ceil(needed * shadow.get("percent", 0) / 100),
     )
+
+
+def _shadow(shadow: Manifest | None) -> Shadow | None:
+    return Shadow(shadow["percent"], _part(shadow.get("tolerance", "1%"))) if shadow else None
+
+
+def _part(percentage: str) -> float:
+    return float(percentage.removesuffix("%")) / 100
+
+
+def _waves(waves: Iterable[Manifest]) -> Iterator[Wave]:
+    for wave in waves:
+        yield Wave(wave["name"], tuple(wave["regions"]), wave.get("approval", False))
 
 
 def _freezes(freezes: tuple[Manifest, ...] | list[Manifest]) -> Iterator[Freeze]:

@@ -18,9 +18,11 @@ from modelfleet.core import traffic, waits, window
 from modelfleet.core.analysis import Outcome
 from modelfleet.core.conditions import timestamp
 from modelfleet.core.decision import SUPERSEDED, Decision, Ended, Facts, Waiting
+from modelfleet.core.diagnosis import Cause
 from modelfleet.core.observed import Deployment
 from modelfleet.core.policy import Policy
 from modelfleet.core.rollout import SUCCEEDED, Failure, Phase, Rollout
+from modelfleet.core.step import Step, weight_of
 
 LOOK_EVERY = timedelta(seconds=10)
 """How often the counters are looked at while a step lasts."""
@@ -32,15 +34,22 @@ def decide(facts: Facts, policy: Policy | None, now: datetime) -> Decision:
     """Return what to run and to remember. Where there is no policy, or nothing to go back to, change at once."""
     if policy is None:
         return Decision(facts.target, previous=_previous(facts))
+    decision = _decide(facts, policy, now.replace(microsecond=0))  # as the status remembers it
+    return replace(decision, weight=weight_of(decision, facts, policy))
+
+
+def _decide(facts: Facts, policy: Policy, now: datetime) -> Decision:
     if facts.stable is None:
         return _from_nothing(facts)
-    case = _Case(facts, facts.stable, policy, now.replace(microsecond=0))  # as the status remembers it
+    case = _Case(facts, facts.stable, policy, now)
     return case.under_way(facts.rollout) if facts.rollout else case.idle()
 
 
 def _from_nothing(facts: Facts) -> Decision:
     """Install the target; where somebody has deleted the stable pods, only a canary of it may serve meanwhile."""
     canary = facts.canary
+    if facts.gate and canary is None:
+        return Decision("", waiting=facts.gate)
     kept = canary.replicas if canary and canary.revision == facts.target else None
     return Decision(facts.target, canary=kept, rollout=facts.rollout if kept else None)
 
@@ -70,6 +79,8 @@ class _Case:
             return self.rolling_back(rollout)
         if rollout.revision != facts.target:
             return self.superseded(rollout)
+        if facts.recall:
+            return self.go_back(rollout, facts.recall)
         if facts.commands.asks("abort", facts.target):
             return self.go_back(rollout, Failure(ABORTED, f"Revision {facts.target} was aborted by a person."))
         return self.held(rollout, rollout.failure) if rollout.failure else self.advance(rollout)
@@ -79,11 +90,14 @@ class _Case:
     def idle(self) -> Decision:
         """Decide while there is no rollout."""
         facts, live = self.facts, self.stable
+        if live.revision == facts.target and facts.recall and live.previous_revision:
+            return self.go_back(self._new(Phase.BAKING, live.previous_revision), facts.recall)
         if live.revision == facts.target:
             return self._arrived()
         if facts.rejected and not facts.commands.asks("retry", facts.target):
             return self._stay(waits.rejected(facts.target, facts.rejected, live))
-        return self._stay(held) if (held := waits.hold(self.policy, self.now)) else self._start(_previous(facts))
+        held = facts.gate or waits.hold(self.policy, self.now)
+        return self._stay(held) if held else self._start(_previous(facts))
 
     def _arrived(self) -> Decision:
         """Go on as it is; or with a rollout that the status has forgotten, but the Deployment has not."""
@@ -99,8 +113,11 @@ class _Case:
         serves = self.stable.count("availableReplicas") > 0 and facts.replicas > 0
         if not steps or not serves or facts.target in facts.good:
             return self._promote(self._new(Phase.PROMOTING, previous))
-        if coarse := next((step for step in steps if not traffic.is_honest(facts.replicas, step)), None):
+        coarse = next((step for step in steps if not traffic.is_honest(facts.replicas, step)), None)
+        if coarse and facts.route is None:
             return self._stay(waits.too_coarse(facts.replicas, coarse))
+        if facts.obstacle:
+            return self._stay(waits.blocked(facts.obstacle, self.now + LOOK_EVERY))
         return self._canary(self._new(Phase.CANARY, previous))
 
     def _new(self, phase: Phase, previous: str) -> Rollout:
@@ -119,11 +136,8 @@ class _Case:
             case Phase.CANARY if self.policy.steps:
                 return self._step(rollout)
             case Phase.CANARY:
-                return (
-                    self._as_it_is(rollout, held)
-                    if (held := waits.hold(self.policy, self.now))
-                    else self._promote(rollout)
-                )
+                held = waits.hold(self.policy, self.now)
+                return self._as_it_is(rollout, held) if held else self._promote(rollout)
             case Phase.PROMOTING:
                 return self._promoting(rollout)
             case _:
@@ -134,62 +148,71 @@ class _Case:
             return self._promote(rollout)  # somebody has deleted the stable pods, and they were made anew
         if self.facts.cause and self.facts.cause.stalled:
             return self.fail(rollout, waits.failure(self.facts.cause))
-        if not self._canary_is_ready(rollout):
-            return self._starting(rollout)
+        if not self._at(rollout).has_pods:
+            return self._starting(rollout, "its pods are not ready yet", self.facts.cause)
         if self.facts.commands.asks("promote", rollout.revision, rollout.number):
             return self._next(rollout)
-        counted = self.policy.criteria and rollout.baseline is None and self.facts.counts.known
-        if rollout.ready_since is None or counted:
-            return self._open_window(rollout)
-        well = replace(rollout, since=min(rollout.since, rollout.ready_since))  # no trouble any more
-        return self._running(well, rollout.ready_since + self.policy.pause)
+        ready_since = rollout.ready_since
+        return self._measured(rollout, ready_since) if ready_since else self._open_window(rollout)
 
-    def _canary_is_ready(self, rollout: Rollout) -> bool:
-        canary = self.facts.canary
-        return (
-            canary is not None
-            and canary.revision == rollout.revision
-            and canary.replicas == self._pods(rollout)
-            and canary.settled
-        )
-
-    def _starting(self, rollout: Rollout) -> Decision:
-        """Wait for the pods of the step; those that were ready once may have lost it, however long ago."""
+    def _starting(self, rollout: Rollout, lacks: str, cause: Cause | None) -> Decision:
+        """Wait for what the step lacks; pods that were ready once may have lost it, however long ago."""
         if rollout.ready_since and rollout.since <= rollout.ready_since:
             rollout = replace(rollout, since=self.now)
         deadline = rollout.since + self.policy.progress_deadline
-        cause = self.facts.cause
         if self.now >= deadline:
             return self.fail(rollout, waits.failure(cause) if cause else waits.late("The canary"))
         told = f" {cause.message}" if cause else ""
-        message = f"{self._step_label(rollout)}: its pods are not ready yet.{told}"
+        message = f"{self._at(rollout).label}: {lacks}.{told}"
         return self._canary(rollout, Waiting(cause.reason if cause else "CanaryStarting", message, deadline))
 
     def _open_window(self, rollout: Rollout) -> Decision:
-        """Let the step's time begin, and remember what the pods have counted until now."""
+        """Let the step's time begin, once a Gateway gives it its share."""
+        if not self._at(rollout).is_routed:
+            problem = self.facts.route.problem if self.facts.route else None
+            return self._starting(rollout, "the Gateway does not give it its share yet", problem)
+        return self._counted_from_now(rollout)
+
+    def _counted_from_now(self, rollout: Rollout) -> Decision:
+        """Let the time count from now on, and remember what the pods have counted until now."""
         counts = self.facts.counts
         baseline = {**(counts.stable or {}), **(counts.canary or {})} if counts.known else None
         begun = replace(rollout, ready_since=self.now, baseline=baseline)
         return self._canary(begun, self._pausing(begun, self.now + self.policy.pause))
 
+    def _measured(self, rollout: Rollout, ready_since: datetime) -> Decision:
+        if self.policy.criteria and rollout.baseline is None and self.facts.counts.known:
+            return self._counted_from_now(rollout)
+        well = replace(rollout, since=min(rollout.since, ready_since))  # no trouble any more
+        return self._running(well, ready_since + self.policy.pause)
+
     def _running(self, rollout: Rollout, ends: datetime) -> Decision:
-        judgement = window.judge_canary(self.facts.counts, rollout, self.policy.criteria, is_early=self.now < ends)
+        # One that has passed and waits for something else is looked at often as well, and stays passed.
+        has_passed = window.has_passed(rollout)
+        is_early = self.now < ends or has_passed
+        judgement = window.judge_canary(self.facts.counts, rollout, self.policy.criteria, is_early=is_early)
         if judgement and judgement.outcome is Outcome.FAIL:
             return self.fail(window.noted(rollout, judgement, self.now), waits.judged(judgement))
         if self.now < ends:
             return self._canary(rollout, self._pausing(rollout, ends))
-        if judgement:
-            rollout = window.noted(rollout, judgement, self.now)
-        if judgement and judgement.outcome is Outcome.INCONCLUSIVE:
-            deadline = ends + self.policy.progress_deadline
-            told = waits.inconclusive(self._step_label(rollout), judgement, self.now, deadline)
-            return self._canary(rollout, told)
-        if held := waits.hold(self.policy, self.now):
-            return self._canary(rollout, held)
-        return self._next(rollout)
+        if judgement is None or has_passed:
+            return self._passed(rollout)
+        rollout = window.noted(rollout, judgement, self.now)
+        if judgement.outcome is Outcome.PASS:
+            return self._passed(rollout)
+        deadline = ends + self.policy.progress_deadline
+        return self._canary(rollout, waits.inconclusive(self._at(rollout).label, judgement, self.now, deadline))
+
+    def _passed(self, rollout: Rollout) -> Decision:
+        """Leave a step that is over, unless somebody or something holds it."""
+        approved = self.facts.commands.asks("approve", rollout.revision, rollout.number)
+        if self.policy.approval and not approved:
+            return self._canary(rollout, waits.approval(self._at(rollout).label))
+        held = waits.hold(self.policy, self.now)
+        return self._canary(rollout, held) if held else self._next(rollout)
 
     def _pausing(self, rollout: Rollout, ends: datetime) -> Waiting:
-        return Waiting("CanaryRunning", f"{self._step_label(rollout)} until {timestamp(ends)}.", ends)
+        return Waiting("CanaryRunning", f"{self._at(rollout).label} until {timestamp(ends)}.", ends)
 
     def _next(self, rollout: Rollout) -> Decision:
         """Leave the step, for the next one or for all pods."""
@@ -204,19 +227,19 @@ class _Case:
         """Return the decision to have the pods of the step. A canary of another revision has to go before."""
         other = self.facts.canary is not None and self.facts.canary.revision != rollout.revision
         # No watch tells of a Deployment that we delete, or of one that a step finds as it is to be.
-        is_silent = other or (waiting is None and self._kept_canary(rollout) == self._pods(rollout))
+        is_silent = other or (waiting is None and self._at(rollout).kept_pods == self._at(rollout).pods)
         waiting = waiting or self._begun(rollout)
         return Decision(
             stable=self.stable.revision,
             previous=self.stable.previous_revision,
-            canary=None if other else self._pods(rollout),
+            canary=None if other else self._at(rollout).pods,
             rollout=rollout,
             waiting=waiting,
             look_again=self.now if is_silent else self._look_again(waiting.until),
         )
 
     def _begun(self, rollout: Rollout) -> Waiting:
-        message = f"{self._step_label(rollout)}: its pods are being started."
+        message = f"{self._at(rollout).label}: its pods are being started."
         return Waiting("CanaryStarting", message, rollout.since + self.policy.progress_deadline)
 
     def _promote(self, rollout: Rollout) -> Decision:
@@ -224,7 +247,7 @@ class _Case:
             rollout, phase=Phase.PROMOTING, since=self.now, ready_since=None, baseline=None, failure=None
         )
         is_silent = self.stable.revision == rollout.revision  # what is there already is news to no watch
-        kept, again = self._kept_canary(rollout), self.now if is_silent else None
+        kept, again = self._at(rollout).kept_pods, self.now if is_silent else None
         return Decision(rollout.revision, rollout.previous, kept, begun, look_again=again)
 
     def _promoting(self, rollout: Rollout) -> Decision:
@@ -236,7 +259,7 @@ class _Case:
                 return self._bake(rollout)
             if (live.deadline_exceeded and is_due) or (cause and cause.stalled):
                 return self.fail(rollout, waits.failure(cause) if cause else waits.late("The rollout"))
-        kept, again = self._kept_canary(rollout), None if is_due else deadline
+        kept, again = self._at(rollout).kept_pods, None if is_due else deadline
         return Decision(rollout.revision, rollout.previous, kept, rollout, look_again=again)
 
     def _bake(self, rollout: Rollout) -> Decision:
@@ -271,7 +294,8 @@ class _Case:
 
     def _unhealthy(self, rollout: Rollout) -> Decision:
         if rollout.ready_since:
-            baked_s = rollout.baked_s + int((self.now - rollout.ready_since).total_seconds())
+            lasted_s = int((self.now - rollout.ready_since).total_seconds())
+            baked_s = rollout.baked_s + max(0, lasted_s)  # who noted the start may have had a clock that is ahead
             rollout = replace(rollout, baked_s=baked_s, since=self.now, ready_since=None)
         cause, deadline = self.facts.cause, rollout.since + self.policy.progress_deadline
         if self.now >= deadline or (cause and cause.stalled):
@@ -309,7 +333,7 @@ class _Case:
     def _as_it_is(self, rollout: Rollout, waiting: Waiting) -> Decision:
         if rollout.phase is Phase.CANARY:
             return self._canary(rollout, waiting)
-        kept = self._kept_canary(rollout)
+        kept = self._at(rollout).kept_pods
         return Decision(rollout.revision, rollout.previous, kept, rollout, waiting, look_again=waiting.until)
 
     def go_back(self, rollout: Rollout, failure: Failure | None) -> Decision:
@@ -336,7 +360,7 @@ class _Case:
         is_short = not is_whole and live.count("availableReplicas") < facts.replicas
         needed = is_short and not is_late and rollout.revision == facts.target
         waiting = Waiting("RollingBack", waits.going_back(rollout), stalled=is_late)
-        canary = self._kept_canary(rollout) if needed else None
+        canary = self._at(rollout).kept_pods if needed else None
         deadline = rollout.since + self.policy.progress_deadline
         # No watch tells of a Deployment that we delete, or of pods that are as they are to be already.
         is_silent = is_late or is_back or (canary is None and facts.canary is not None)
@@ -357,7 +381,7 @@ class _Case:
             return replace(self._stay(None), ended=ended, look_again=self.now)
         serves = self.stable.count("availableReplicas") > 0
         needs_canary = serves and self.policy.steps and facts.target not in facts.good
-        if facts.target == rollout.previous or needs_canary:
+        if facts.target == rollout.previous or needs_canary or facts.gate:
             return self.go_back(rollout, None)
         if serves and (held := waits.hold(self.policy, self.now)):
             return Decision(rollout.revision, rollout.previous, None, rollout, held, look_again=held.until)
@@ -365,25 +389,8 @@ class _Case:
 
     # Small questions
 
-    def _pods(self, rollout: Rollout) -> int | None:
-        """Return how many canary pods there are to be: those that are there where the spec has no steps left."""
-        if not self.policy.steps:
-            return self._kept_canary(rollout)
-        return traffic.canary_pods(self.facts.replicas, self._percent(rollout))
-
-    def _percent(self, rollout: Rollout) -> int:
-        steps = self.policy.steps
-        return steps[min(rollout.step, len(steps) - 1)]
-
-    def _kept_canary(self, rollout: Rollout) -> int | None:
-        canary = self.facts.canary
-        return canary.replicas if canary and canary.revision == rollout.revision else None
-
-    def _step_label(self, rollout: Rollout) -> str:
-        count, asked = len(self.policy.steps), self._percent(rollout)
-        share = traffic.share(self._pods(rollout) or 0, self.facts.replicas)
-        amount = f"{asked} %" if share == asked else f"{asked} %, as {share} % of the pods"
-        return f"Canary of {self.facts.label}, step {rollout.number} of {count} ({amount})"
+    def _at(self, rollout: Rollout) -> Step:
+        return Step(self.facts, self.policy, rollout)
 
     def _look_again(self, until: datetime | None) -> datetime | None:
         if not self.policy.criteria:

@@ -141,7 +141,7 @@ def _written_analysis(rollout: Rollout) -> dict[str, Any]:
 
 
 def _baseline(entries: list[Manifest]) -> dict[str, Counters]:
-    return {e["pod"]: Counters(e["requests"], e["errors"], e["slow"]) for e in entries}
+    return {e["pod"]: Counters(**{name: e[name] for name in e if name != "pod"}) for e in entries}
 
 
 def _moment(text: str) -> datetime:

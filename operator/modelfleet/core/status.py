@@ -21,6 +21,7 @@ from modelfleet.core.verdict import judge, pods_of, ready_count
 
 CALM_REASONS = frozenset(
     {
+        "ApprovalNeeded",
         "Baking",
         "CanaryRunning",
         "CanaryStarting",
@@ -31,10 +32,12 @@ CALM_REASONS = frozenset(
         "Retrying",
         "RollingOut",
         "Scaling",
+        "WaveWaiting",
     }
 )
 NEXT = {
     "AnalysisInconclusive": "promote",
+    "ApprovalNeeded": "approve",
     "Baking": "promote",
     "CanaryRunning": "promote",
     "Paused": "resume",
@@ -78,13 +81,13 @@ def status_of(
         **(remembered(owner, observed, decision, now) if decision else kept(owner.status)),
         "endpoint": owner.endpoint,
         "image": live.image if live and live.revision == revision else None,
-        "models": _models_status(resolved, revision, observed),
-        "environment": _environment_status(owner),
+        "models": models_status(resolved, revision, observed),
+        "environment": environment_status(owner),
         **_counts(live),
         "selector": names.selector_string(names.pod_selector(owner.name)),
         "waitingFor": None if verdict.ready else _waiting_for(owner, verdict, live, problem, decision),
         "conditions": conditions(
-            verdict, _models_resolved(resolved, problem), owner.status.get("conditions", []), owner.generation, now
+            verdict, models_resolved(resolved, problem), owner.status.get("conditions", []), owner.generation, now
         ),
     }
     return {name: value for name, value in status.items() if value is not None}
@@ -117,7 +120,7 @@ def _resolution(owner: ModelDeployment, status: Manifest) -> Iterator[Transition
         yield Transition(kind, after["reason"], after["message"])
 
 
-def _models_resolved(resolved: Resolved, problem: Cause | None) -> Wanted | None:
+def models_resolved(resolved: Resolved, problem: Cause | None) -> Wanted | None:
     """Return the condition on what Azure tells, where Azure has to tell something.
 
     It cannot be asked where ``problem`` came first.
@@ -136,7 +139,7 @@ def _models_resolved(resolved: Resolved, problem: Cause | None) -> Wanted | None
     )
 
 
-def _models_status(resolved: Resolved, revision: str, observed: Observed) -> list[Manifest]:
+def models_status(resolved: Resolved, revision: str, observed: Observed) -> list[Manifest]:
     before: dict[str, Manifest] = {entry["name"]: entry for entry in resolved.owner.status.get("models", [])}
     return [
         _model_status(index, model, before.get(model.name, {}), resolved, revision, observed)
@@ -171,7 +174,7 @@ def _measured(index: int, revision: str, observed: Observed) -> Manifest:
     return {"digest": f"sha256:{report['sha256']}", "sizeBytes": report["bytes"], "files": report["files"]}
 
 
-def _environment_status(owner: ModelDeployment) -> Manifest | None:
+def environment_status(owner: ModelDeployment) -> Manifest | None:
     environment, image = owner.spec.environment, owner.spec.image
     if not environment:
         return None

@@ -2,10 +2,13 @@
 
 Stable never shrinks for a canary, so pods are added. With 4 replicas:
 
-    asked   canary pods   share of the pods
-     10 %             1                20 %
-     25 %             2                33 %
-     50 %             4                50 %
+    asked   canary pods   share of the pods   canary pods behind a Gateway
+     10 %             1                20 %                              1
+     25 %             2                33 %                              1
+     50 %             4                50 %                              2
+    100 %             -                   -                              4
+
+A Gateway gives each revision its share, whatever the number of pods, so only their work has to be done.
 """
 
 from __future__ import annotations
@@ -14,9 +17,19 @@ LIMIT = 2
 """A canary that would take more than so many times the share that was asked for is refused."""
 
 
-def canary_pods(stable: int, percent: int) -> int:
-    """Return how many pods beside ``stable`` ones get at least that share of the requests; ``percent`` <= 50."""
-    return max(1, -(-stable * percent // (100 - percent)))
+def canary_pods(stable: int, percent: int, *, has_gateway: bool = False) -> int:
+    """Return how many pods beside ``stable`` ones get at least that share of the requests.
+
+    Without a Gateway ``percent`` is 50 at most, which the CRD sees to.
+    """
+    return max(1, -(-stable * percent // (100 if has_gateway else 100 - min(percent, 50))))
+
+
+def weight(percent: int, *, stable_answers: bool, canary_answers: bool) -> int:
+    """Return the share that a Gateway is to give the canary: what is asked for, where both can answer."""
+    if not canary_answers:
+        return 0
+    return percent if stable_answers else 100
 
 
 def share(canary: int, stable: int) -> int:

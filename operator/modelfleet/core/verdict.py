@@ -7,6 +7,7 @@ from modelfleet.core.api import ModelDeployment
 from modelfleet.core.conditions import Verdict
 from modelfleet.core.decision import Waiting
 from modelfleet.core.diagnosis import Cause, diagnose, fetched_model, is_leaving, is_ready
+from modelfleet.core.endpoint import route_of
 from modelfleet.core.manifest import Manifest, dig
 from modelfleet.core.observed import Deployment, Observed
 
@@ -33,7 +34,9 @@ def judge(
     if live.revision != revision:
         return Verdict(False, available, False, "RollingOut", f"Starting revision {revision}.")
     if live.settled:
-        return _differing(owner, revision, observed) or _settled(owner, live)
+        return (
+            _differing(owner, revision, observed) or _unrouted(owner, observed, available) or _settled(owner, live)
+        )
     return _unsettled(live, revision, observed, available)
 
 
@@ -81,6 +84,14 @@ def _differing(owner: ModelDeployment, revision: str, observed: Observed) -> Ver
             )
             return Verdict(False, True, True, "ModelDiffers", _with_serving(message, True))
     return None
+
+
+def _unrouted(owner: ModelDeployment, observed: Observed, available: bool) -> Verdict | None:
+    """Return the verdict where pods serve, but not by the Gateway; None where there is none, or all is well."""
+    route = route_of(owner, observed)
+    if route is None or route.problem is None:
+        return None
+    return Verdict(False, available, False, route.problem.reason, _with_serving(route.problem.message, available))
 
 
 def _settled(owner: ModelDeployment, live: Deployment) -> Verdict:

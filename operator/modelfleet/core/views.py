@@ -30,13 +30,14 @@ class NetworkPolicyView:
     """Who may reach the pods (anybody, on the serving port) and what the pods may reach: DNS and storage.
 
     Storage inside the cluster may be reached at any port: a policy sees the port of the pod behind a
-    Service, which the model's address does not tell.
+    Service, which the model's address does not tell. Pods that ``mirror`` requests reach each other.
     """
 
     name: str
     selector: Manifest
     egress_ports: tuple[int, ...]
     in_cluster: bool
+    mirrors: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,25 @@ class ServiceView:
     type: str
     port: int
     annotations: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPRouteView:
+    """What a Gateway does with requests: it sends them to Services by their ``weights``, in percent."""
+
+    name: str
+    parent_ref: Manifest
+    hostnames: tuple[str, ...]
+    weights: Manifest
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMapView:
+    """Settings that servers follow without a restart, as the text of their file ``live.yaml``."""
+
+    name: str
+    settings: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +101,9 @@ class PodView:
     """The pod template of one revision.
 
     ``secret_name`` is empty where no model needs a Secret; ``secret_items`` puts its keys into models' folders.
+    ``live_settings`` and ``samples`` name ConfigMaps: of settings that the server follows without a restart, and
+    of what it has to answer before it is ready. Either is empty where there is none. A server that takes longer
+    than ``start_limit_s`` to start is started again.
     """
 
     labels: Manifest
@@ -95,6 +118,9 @@ class PodView:
     env: tuple[Manifest, ...]
     pass_through: Manifest
     has_spread: bool
+    live_settings: str
+    samples: str
+    start_limit_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +142,25 @@ class DeploymentView:
     previous: Manifest | None = None
 
 
-View = ServiceAccountView | SecretView | NetworkPolicyView | PodDisruptionBudgetView | ServiceView | DeploymentView
+View = (
+    ServiceAccountView
+    | SecretView
+    | ConfigMapView
+    | NetworkPolicyView
+    | PodDisruptionBudgetView
+    | ServiceView
+    | DeploymentView
+    | HTTPRouteView
+)
 
 KINDS: dict[type, str] = {
     ServiceAccountView: "ServiceAccount",
     SecretView: "Secret",
+    ConfigMapView: "ConfigMap",
     NetworkPolicyView: "NetworkPolicy",
     PodDisruptionBudgetView: "PodDisruptionBudget",
     ServiceView: "Service",
     DeploymentView: "Deployment",
+    HTTPRouteView: "HTTPRoute",
 }
 """The kind of object that each view becomes."""

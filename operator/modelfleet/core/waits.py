@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from modelfleet.core import traffic
@@ -24,10 +25,46 @@ def hold(policy: Policy, now: datetime) -> Waiting | None:
     return None
 
 
+def approval(label: str) -> Waiting:
+    """Return the wait for a person who lets a step go on that is over."""
+    return Waiting("ApprovalNeeded", f"{label} has passed, and waits for a person to approve it.")
+
+
+def wave_approval(name: str, regions: Sequence[str]) -> Waiting:
+    """Return the wait for a person who lets a wave begin."""
+    message = f"The wave {name} ({', '.join(regions)}) is next, and waits for a person to approve it."
+    return Waiting("ApprovalNeeded", message)
+
+
+def wave(name: str, left: Sequence[str]) -> Waiting:
+    """Return the wait for a wave that goes first."""
+    return Waiting("WaveWaiting", f"The wave {name} goes first: {', '.join(left)} of it not done yet.")
+
+
+def unreachable(name: str, regions: Sequence[str]) -> Waiting:
+    """Return the wait for regions whose clusters do not answer."""
+    message = (
+        f"The wave {name} waits for {', '.join(regions)}, which cannot be reached; to go on without, write "
+        "spec.rollout.unreachable: Skip."
+    )
+    return Waiting("RegionUnreachable", message)
+
+
+def region_failed(name: str, failure: Failure) -> Waiting:
+    """Return why no region begins any more, after one has gone back."""
+    message = f"The revision failed in {name} and is not tried in other regions: {failure.message}"
+    return Waiting(ROLLED_BACK, message, stalled=True)
+
+
 def inconclusive(label: str, judgement: Judgement, now: datetime, deadline: datetime) -> Waiting:
     """Return the wait for more to judge by; after the deadline, that of a person who decides."""
     message, is_over = f"{label}: the analysis cannot decide. {judgement.message}", now >= deadline
     return Waiting("AnalysisInconclusive", message, None if is_over else deadline, stalled=is_over)
+
+
+def blocked(obstacle: Cause, again: datetime) -> Waiting:
+    """Return the wait for what a canary cannot do without."""
+    return Waiting(obstacle.reason, obstacle.message, again)
 
 
 def failure(cause: Cause) -> Failure:

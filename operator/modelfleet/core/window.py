@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from modelfleet.core import traffic
-from modelfleet.core.analysis import Criteria, Judgement, judge
+from modelfleet.core.agreement import judge_answers, worse
+from modelfleet.core.analysis import Criteria, Judgement, Outcome, judge
 from modelfleet.core.conditions import timestamp
 from modelfleet.core.counters import NOTHING, Counters, since
 from modelfleet.core.decision import Counts
@@ -28,7 +29,12 @@ def judge_canary(
     counts: Counts, rollout: Rollout, criteria: Criteria | None, *, is_early: bool
 ) -> Judgement | None:
     """Return the judgement on the canary beside the stable pods, or None where none is asked for."""
-    return judge(*_growth(counts, rollout), criteria, early=is_early) if criteria else None
+    if criteria is None:
+        return None
+    canary, stable = _growth(counts, rollout)
+    is_counted = criteria.max_error_rate is not None or criteria.max_latency_p99_s is not None
+    by_counts = judge(canary, stable, criteria, early=is_early) if is_counted else None
+    return worse(by_counts, judge_answers(stable, criteria, early=is_early))
 
 
 def judge_bake(counts: Counts, rollout: Rollout, criteria: Criteria | None) -> Judgement | None:
@@ -44,13 +50,19 @@ def request_percent(counts: Counts, rollout: Rollout) -> int | None:
     return traffic.share(canary.requests, stable.requests) if canary and stable else None
 
 
+def has_passed(rollout: Rollout) -> bool:
+    """Return whether the step was judged to be good already."""
+    before = rollout.analysis
+    return (before.get("step"), before.get("outcome")) == (rollout.number, Outcome.PASS)
+
+
 def noted(rollout: Rollout, judgement: Judgement, now: datetime) -> Rollout:
     """Remember a judgement; the numbers behind one that stays the same are no news."""
-    before = rollout.analysis
-    is_of_step = before.get("checkedAt", "") >= timestamp(rollout.since)
-    if is_of_step and (before.get("outcome"), before.get("reason")) == (judgement.outcome, judgement.reason):
+    before = tuple(map(rollout.analysis.get, ("step", "outcome", "reason")))
+    if before == (rollout.number, judgement.outcome, judgement.reason):
         return rollout
     analysis = {
+        "step": rollout.number,
         "outcome": str(judgement.outcome),
         "reason": judgement.reason,
         "message": judgement.message,

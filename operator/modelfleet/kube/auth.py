@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import ssl
 import time
 from collections.abc import Iterator
@@ -97,11 +98,15 @@ def _pod_namespace() -> str:
 
 @contextmanager
 def _border() -> Iterator[None]:
-    """Where the library's failures become ours; it lets through whatever a broken file makes Python raise."""
+    """Where the library's failures become ours; it lets through whatever a broken file makes Python raise.
+
+    In braces it quotes the user's entry of the kubeconfig, with keys and tokens.
+    """
     try:
         yield
     except Exception as error:
-        raise Unauthenticated(f"The credentials cannot be read: {error}") from error
+        told = re.sub(r"\{.*\}", "{…}", str(error), flags=re.DOTALL)
+        raise Unauthenticated(f"The credentials cannot be read: {told}") from None
 
 
 async def connect(kubeconfig: Path | None, context: str | None) -> KubeClient:

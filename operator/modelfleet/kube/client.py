@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from modelfleet.core.errors import NotFound, Unavailable, Unreachable
 from modelfleet.kube import wire
@@ -57,8 +58,14 @@ REPLICA_SETS = Resource("apps/v1", "ReplicaSet", "replicasets")
 HORIZONTAL_POD_AUTOSCALERS = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 POD_DISRUPTION_BUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 NETWORK_POLICIES = Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+HTTP_ROUTES = Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 EVENTS = Resource("events.k8s.io/v1", "Event", "events")
+CLUSTER_ROLES = Resource("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False)
+CLUSTER_ROLE_BINDINGS = Resource(
+    "rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False
+)
+ROLE_BINDINGS = Resource("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 MODEL_DEPLOYMENTS = Resource("modelfleet.dev/v1alpha1", "ModelDeployment", "modeldeployments")
 
 _KNOWN: Mapping[tuple[str, str], Resource] = {
@@ -75,8 +82,12 @@ _KNOWN: Mapping[tuple[str, str], Resource] = {
         HORIZONTAL_POD_AUTOSCALERS,
         POD_DISRUPTION_BUDGETS,
         NETWORK_POLICIES,
+        HTTP_ROUTES,
         LEASES,
         EVENTS,
+        CLUSTER_ROLES,
+        CLUSTER_ROLE_BINDINGS,
+        ROLE_BINDINGS,
         MODEL_DEPLOYMENTS,
     )
 }
@@ -102,7 +113,9 @@ class KubeClient:
     """The API server of one cluster.
 
     Every method raises only errors of `modelfleet.core.errors`. `authorization` is asked for the header's
-    value before each request, so that tokens may rotate. Close the client when done.
+    value before each request, so that tokens may rotate. An answer of more than `answer_bytes` is Unavailable.
+    `resolver` finds the addresses of names, instead of the system's own way.
+    Close the client when done.
     """
 
     def __init__(
@@ -117,6 +130,8 @@ class KubeClient:
         total_s: float = TOTAL_S,
         silence_s: float = SILENCE_S,
         pod_s: float = POD_S,
+        answer_bytes: int | None = None,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._authorization = authorization
@@ -124,8 +139,10 @@ class KubeClient:
         self._timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s)
         self._watch_timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s, sock_read=silence_s)
         self._pod_timeout = aiohttp.ClientTimeout(total=pod_s, sock_connect=connect_s)
+        self._answer_bytes = answer_bytes
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=tls, resolver=resolver)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=tls),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=proxy,
         )
@@ -148,6 +165,10 @@ class KubeClient:
             return await self._send(Request("GET", resource.path(namespace, name)))
         except NotFound:
             return None
+
+    async def ask(self, request: Request) -> Object:
+        """The answer to a request that is none of the others."""
+        return await self._send(request)
 
     async def list(
         self,
@@ -197,9 +218,14 @@ class KubeClient:
             if not token:
                 return
 
-    async def apply(self, manifest: Object, *, field_manager: str, force: bool = True) -> Object:
-        """Make the object have these fields (server-side apply); returns it as it now is."""
-        return await self._send(wire.applying(_path(manifest), manifest, field_manager=field_manager, force=force))
+    async def apply(
+        self, manifest: Object, *, field_manager: str, force: bool = True, dry_run: bool = False
+    ) -> Object:
+        """Make the object have these fields (server-side apply); returns it as it now is, or would be."""
+        request = wire.applying(
+            _path(manifest), manifest, field_manager=field_manager, force=force, dry_run=dry_run
+        )
+        return await self._send(request)
 
     async def create(self, manifest: Object) -> Object:
         """Create the object; Conflict when one of that name exists."""
@@ -264,19 +290,21 @@ class KubeClient:
         request = wire.asking_pod(PODS.path(namespace), pod, port, path)
         with _border(request):
             async with await self._open(request, self._pod_timeout) as response:
-                body = await _bounded(request, response)
+                body = await _bounded(request, response, POD_BYTES)
         return wire.text(request, response.status, response.headers, body)
 
     async def _send(self, request: Request) -> Object:
         with _border(request):
             async with self._slots, await self._open(request, self._timeout) as response:
-                body = await response.read()
+                body = await _bounded(request, response, self._answer_bytes)
         return wire.answer(request, response.status, response.headers, body)
 
     async def _open(self, request: Request, limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         headers = request.headers()
         if self._authorization and (value := await self._authorization()):
             headers["Authorization"] = value
+        if self._session.closed:
+            raise aiohttp.ClientConnectionError("the connection was given up meanwhile")
         return await self._session.request(
             request.method,
             self.base_url + request.path,
@@ -294,12 +322,14 @@ def _path(manifest: Object, subresource: str | None = None) -> str:
     return Resource.of(manifest).path(metadata.get("namespace"), metadata["name"], subresource)
 
 
-async def _bounded(request: Request, response: aiohttp.ClientResponse) -> bytes:
+async def _bounded(request: Request, response: aiohttp.ClientResponse, limit: int | None) -> bytes:
+    if limit is None:
+        return await response.read()
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > POD_BYTES:
-            raise Unavailable(f"{request}: the answer is larger than {POD_BYTES} bytes")
+        if len(body) > limit:
+            raise Unavailable(f"{request}: the answer is larger than {limit} bytes")
     return bytes(body)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import random
+import sys
 import time
 import zlib
 from collections.abc import Callable, Hashable, Iterable
@@ -11,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Self
 
-from modelfleet.core.errors import ModelfleetError, Retryable, Throttled, Unreachable
+from modelfleet.core.errors import ModelfleetError, NotFound, Retryable, Throttled, Unreachable
 from modelfleet.kube.client import KubeClient, Resource, WatchEvent
 from modelfleet.kube.wire import Object
 
@@ -161,6 +162,8 @@ class Reflector(Cache):
 
     `synced` is set after the first listing. `last_sync` is when (time.monotonic) the server last answered, be
     it with a bookmark: on a healthy connection about once a minute, however quiet the cluster is.
+
+    A resource that `may_be_absent`, for its definition is somebody else's, has no objects while it `is_absent`.
     """
 
     def __init__(
@@ -172,11 +175,14 @@ class Reflector(Cache):
         label_selector: str = "",
         index: Callable[[Object], Hashable | None] = lambda _: None,
         trim: Callable[[Object], Object] = without_managed_fields,
+        may_be_absent: bool = False,
         min_pause_s: float = MIN_PAUSE_S,
         max_pause_s: float = MAX_PAUSE_S,
     ) -> None:
         super().__init__(index=index, trim=trim, on_change=on_change)
         self.synced = asyncio.Event()
+        self.is_absent = False
+        self._may_be_absent = may_be_absent
         self.last_sync = float("-inf")
         self._client = client
         self._resource = resource
@@ -222,6 +228,10 @@ class Reflector(Cache):
                 version = page.resource_version
         self.saw_all(names, int(version))
         self._position = version
+        self._synced(is_absent=False)
+
+    def _synced(self, *, is_absent: bool) -> None:
+        self.is_absent = is_absent
         self.last_sync = time.monotonic()
         self.synced.set()
 
@@ -243,12 +253,22 @@ class Reflector(Cache):
 
     def _failed(self, error: ModelfleetError) -> float:
         """Note a failure; returns the pause that the server wishes for."""
+        if self._may_be_absent and isinstance(error, NotFound):
+            return self._not_there()
         logger.warning("Watching %s at %s: %s", self._resource.plural, self._client.base_url, error)
         # These say nothing against going on where we were; after any other the position itself is in doubt.
         if not isinstance(error, Unreachable | Throttled):
             self._position = ""
         wish_s = error.retry_after_s if isinstance(error, Retryable) else None
         return wish_s or 0.0
+
+    def _not_there(self) -> float:
+        """Note that the cluster has no such resource; returns how long to wait for one."""
+        for name in self.names():
+            self._deleted(name, sys.maxsize)
+        self._position = ""
+        self._synced(is_absent=True)
+        return self._max_pause_s
 
     def _pause_s(self) -> float:
         """There is a pause also without a failure: a server that hangs up at once must not be hammered."""

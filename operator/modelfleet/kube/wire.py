@@ -1,7 +1,7 @@
 """What goes over the wire, without the wire: requests are built and answers are read by pure functions."""
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -19,6 +19,7 @@ from modelfleet.core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from modelfleet.core.manifest import dig
 
 Object: TypeAlias = dict[str, Any]
 
@@ -79,9 +80,11 @@ def watching(
     return Request("GET", path, _given(params))
 
 
-def applying(path: str, manifest: Object, *, field_manager: str, force: bool) -> Request:
-    """A server-side apply."""
+def applying(path: str, manifest: Object, *, field_manager: str, force: bool, dry_run: bool = False) -> Request:
+    """A server-side apply; a dry run is refused as the real one would be, and changes nothing."""
     params = {"fieldManager": field_manager, "force": "true" if force else "false"}
+    if dry_run:
+        params["dryRun"] = "All"
     return Request("PATCH", path, params, manifest, APPLY)
 
 
@@ -190,20 +193,19 @@ def micro_time() -> str:
 
 def _conflict(status: Object, message: str) -> ModelfleetError:
     """Another field manager's claim does not go away by reading again; every other conflict does."""
-    causes = (status.get("details") or {}).get("causes") or ()
-    if "FieldManagerConflict" in _reasons(causes):
+    if "FieldManagerConflict" in _reasons(dig(status, "details", "causes")):
         return Terminal("FieldManagerConflict", message)
     return Conflict(message)
 
 
-def _reasons(causes: Iterable[Object]) -> set[str]:
-    return {str(cause.get("reason")) for cause in causes}
+def _reasons(causes: object) -> set[str]:
+    return {str(dig(cause, "reason")) for cause in causes} if isinstance(causes, list) else set()
 
 
 def _parse(body: bytes) -> Object | None:
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) else None
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from modelfleet.core import names
 from modelfleet.core.api import ModelDeployment
 from modelfleet.core.children import child_key
 from modelfleet.core.errors import Conflict, Terminal
 from modelfleet.core.manifest import Manifest, dig
 from modelfleet.core.matching import holds
-from modelfleet.core.observed import Observed
+from modelfleet.core.observed import ChildKey, Observed
 from modelfleet.core.plan import Plan
 from modelfleet.kube.client import KubeClient
 from modelfleet.kube.wire import Object
@@ -19,10 +21,9 @@ NEVER = "1"
 """A resourceVersion that no object of a cluster with a history of its own can have."""
 
 
-async def execute(
-    world: World, client: KubeClient, owner: ModelDeployment, observed: Observed, todo: Plan
-) -> None:
+async def execute(world: World, owner: ModelDeployment, observed: Observed, todo: Plan) -> None:
     """Make the owner's objects as planned. Stopping anywhere is safe: the next plan does the rest."""
+    client = world.client
     if todo.hand_over_replicas is not None:
         await _hand_over_replicas(client, owner, todo.hand_over_replicas)
     for view in todo.children:
@@ -32,10 +33,15 @@ async def execute(
             world.children[desired["kind"]].put(await _create(client, owner, desired))
         elif not _as_wanted(live, desired):
             world.children[desired["kind"]].put(await client.apply(desired, field_manager=names.FIELD_MANAGER))
-    for kind, name in todo.delete:
-        live = world.children[kind].get(owner.namespace, name)
+    await remove(world, owner.namespace, todo.delete)
+
+
+async def remove(world: World, namespace: str, children: Iterable[ChildKey]) -> None:
+    """Delete these objects, as the caches know them."""
+    for kind, name in children:
+        live = world.children[kind].get(namespace, name)
         if live:
-            await client.delete(CHILD_RESOURCES[kind], owner.namespace, name, uid=live["metadata"]["uid"])
+            await world.client.delete(CHILD_RESOURCES[kind], namespace, name, uid=live["metadata"]["uid"])
             world.children[kind].forget(live)
 
 
@@ -51,13 +57,21 @@ async def _create(client: KubeClient, owner: ModelDeployment, desired: Object) -
         return await client.apply(absent, field_manager=names.FIELD_MANAGER)
     except Conflict:
         live = await client.get(CHILD_RESOURCES[desired["kind"]], owner.namespace, metadata["name"])
-    if live is not None and owner_of(live) != (owner.namespace, owner.name):
+    if live is not None and not _is_ours(live, owner):
         raise Terminal(
             "NameConflict",
-            f"A {desired['kind']} {metadata['name']} that Modelfleet did not make exists in namespace "
+            f"A {desired['kind']} {metadata['name']} that this ModelDeployment did not make exists in namespace "
             f"{owner.namespace}. Delete or rename it, or give the ModelDeployment another name.",
         )
     return await client.apply(desired, field_manager=names.FIELD_MANAGER)
+
+
+def _is_ours(live: Manifest, owner: ModelDeployment) -> bool:
+    """Return whether an object was made for the owner, and from the cluster that the owner is in."""
+    hub = dig(live, "metadata", "labels", names.HUB) or ""
+    owners = {reference["uid"] for reference in dig(live, "metadata", "ownerReferences") or ()}
+    is_from_here = hub == owner.hub or owner.uid in owners  # a cluster may become a region of its own
+    return is_from_here and owner_of(live) == (owner.namespace, owner.name)
 
 
 def _as_wanted(live: Manifest, desired: Manifest) -> bool:

@@ -9,10 +9,10 @@ from datetime import datetime
 from modelfleet.core.api import ModelDeployment
 from modelfleet.core.children import needed_secrets
 from modelfleet.core.decision import Counts, Facts
-from modelfleet.core.facts import facts_of, pods_by_track
+from modelfleet.core.facts import facts_of, needs_samples, pods_by_track, samples_missing
 from modelfleet.core.observed import Observed
 from modelfleet.core.window import wants_counts
-from modelfleet.kube.client import SECRETS, KubeClient
+from modelfleet.kube.client import CONFIG_MAPS, HTTP_ROUTES, SECRETS, KubeClient
 from modelfleet.reconcile.measure import measure
 from modelfleet.reconcile.world import World
 
@@ -27,6 +27,8 @@ async def gather(client: KubeClient, owner: ModelDeployment, seen: Observed) -> 
 async def facts(client: KubeClient, owner: ModelDeployment, observed: Observed, now: datetime) -> Facts:
     """Return what a decision depends on; the pods' counters are asked for where it would look at them."""
     known = facts_of(owner, observed)
+    if needs_samples(known, owner) and not await _has_samples(client, owner):
+        known = dataclasses.replace(known, obstacle=samples_missing(owner))
     policy, canary = owner.spec.rollout, known.canary
     if not wants_counts(known.rollout, policy, now) or (canary and not canary.settled):
         return known
@@ -34,6 +36,11 @@ async def facts(client: KubeClient, owner: ModelDeployment, observed: Observed, 
     stable, canaries = pods_by_track(owner, observed)
     told = await asyncio.gather(measure(client, stable, bound), measure(client, canaries, bound))
     return dataclasses.replace(known, counts=Counts(*told))
+
+
+async def _has_samples(client: KubeClient, owner: ModelDeployment) -> bool:
+    name = owner.spec.rollout.samples if owner.spec.rollout else ""
+    return await client.get(CONFIG_MAPS, owner.namespace, name) is not None
 
 
 def look(world: World, owner: ModelDeployment, before: Observed) -> Observed:
@@ -44,4 +51,5 @@ def look(world: World, owner: ModelDeployment, before: Observed) -> Observed:
         children=world.children_of(key),
         pods=tuple(world.pods.indexed(key)),
         autoscaled=bool(world.autoscalers.indexed(key)),
+        has_gateway_api=not world.children[HTTP_ROUTES.kind].is_absent,
     )

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from modelfleet.aml.azure import Azure
 from modelfleet.core.api import ModelDeployment, parse
@@ -18,14 +17,12 @@ from modelfleet.core.errors import Conflict, ModelfleetError, Terminal
 from modelfleet.core.manifest import Manifest
 from modelfleet.core.memory import Move, move_of
 from modelfleet.core.observed import Observed
-from modelfleet.core.plan import plan
-from modelfleet.core.region import decide
 from modelfleet.core.registered import Resolved
-from modelfleet.core.status import status_of, transitions
-from modelfleet.kube.client import KubeClient
-from modelfleet.kube.events import Event, Recorder
-from modelfleet.reconcile.execute import execute
-from modelfleet.reconcile.gather import facts, gather, look
+from modelfleet.core.status import status_of
+from modelfleet.reconcile.bring import bring
+from modelfleet.reconcile.gather import gather, look
+from modelfleet.reconcile.regions import Regions
+from modelfleet.reconcile.report import Reporter
 from modelfleet.reconcile.resolve import resolve
 from modelfleet.reconcile.world import Key, World
 
@@ -46,52 +43,56 @@ class _Done:
 
 
 class Reconciler:
-    """Brings one ModelDeployment at a time nearer to what its spec says."""
+    """Brings one ModelDeployment at a time nearer to what its spec says, in the cluster that it is in."""
 
     def __init__(
         self,
         world: World,
-        client: KubeClient,
         azure: Azure,
-        recorder: Recorder,
+        reporter: Reporter,
         defaults: Defaults,
         now: Callable[[], datetime],
         moved: Callable[[Move], None],
+        regions: Regions,
     ) -> None:
         self._world = world
-        self._client = client
         self._azure = azure
-        self._recorder = recorder
+        self._reporter = reporter
         self._defaults = defaults
         self._now = now
         self._moved = moved
+        self._regions = regions
 
     async def reconcile(self, key: Key) -> float | None:
         """Do what the ModelDeployment needs now; return the seconds after which to look again, or None."""
         body = self._world.owners.get(*key)
         if body is None:
+            await self._regions.leaving.sweep(key)
             return None
         owner = parse(body)
-        if owner.deleting:
-            return None  # the garbage collector takes the children that have an owner reference
+        if owner.deleted_at:
+            # The garbage collector takes the children that have an owner reference.
+            return await self._regions.leaving.leave_all(owner)
+        if owner.spec.regions:
+            return await self._regions.reconcile(owner)
         done = await self._apply(owner)
         status = await self._report(done)
+        if find(status["conditions"], "Ready")["status"] == "True":
+            await self._regions.leaving.come_home(owner)
         return _recheck_s(done, status, self._now())
 
     async def _apply(self, owner: ModelDeployment) -> _Done:
         """Do what is to be done; return what is known afterwards, and what stood in the way, if anything did."""
         resolved, observed = Resolved(owner), look(self._world, owner, Observed())
         try:
-            observed = await gather(self._client, owner, observed)
+            observed = await gather(self._world.client, owner, observed)
             if problem := obstacle(owner, observed):
                 return _Done(resolved, observed, problem)
             resolved = resolve(self._azure, owner, observed)
             if resolved.problem:
                 return _Done(resolved, observed, resolved.problem)
             owner, observed = resolved.owner, dataclasses.replace(observed, signed=resolved.signed)
-            decision = await self._decide(owner, observed)
-            todo = plan(owner, observed, decision, self._defaults)
-            await execute(self._world, self._client, owner, observed, todo)
+            decision = await bring(self._world, owner, observed, self._defaults, self._now())
         except Conflict:
             raise
         except Terminal as refusal:
@@ -102,23 +103,13 @@ class Reconciler:
             raise
         return _Done(resolved, look(self._world, owner, observed), decision=decision)
 
-    async def _decide(self, owner: ModelDeployment, observed: Observed) -> Decision:
-        now = self._now()
-        return decide(await facts(self._client, owner, observed, now), owner.spec.rollout, now)
-
     async def _report(self, done: _Done) -> Manifest:
         """Return the status; write it where it has changed, and then emit the Events of that change."""
         owner = done.resolved.owner
         status = status_of(done.resolved, done.observed, done.problem, self._now(), done.decision)
-        if status == owner.status:
-            return status
-        body: dict[str, Any] = {**owner.body, "status": status}
-        self._world.owners.put(await self._client.replace_status(body))
-        if done.decision and (move := move_of(owner.status, done.decision, self._now())):
+        is_news = await self._reporter.report(owner, status)
+        if is_news and done.decision and (move := move_of(owner.status, done.decision, self._now())):
             self._moved(move)
-        for change in transitions(owner, status):
-            regarding = dict(owner.body)
-            await self._recorder.emit(Event(regarding, change.type, change.reason, change.note, "Reconcile"))
         return status
 
 

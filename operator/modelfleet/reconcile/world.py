@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 from modelfleet.core import names
 from modelfleet.core.manifest import Manifest, dig
 from modelfleet.core.observed import ChildKey
 from modelfleet.kube.client import (
+    CONFIG_MAPS,
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
+    HTTP_ROUTES,
     MODEL_DEPLOYMENTS,
     NETWORK_POLICIES,
     POD_DISRUPTION_BUDGETS,
@@ -32,10 +35,12 @@ CHILD_RESOURCES = {
     for resource in (
         SERVICE_ACCOUNTS,
         SECRETS,
+        CONFIG_MAPS,
         NETWORK_POLICIES,
         DEPLOYMENTS,
         SERVICES,
         POD_DISRUPTION_BUDGETS,
+        HTTP_ROUTES,
     )
 }
 
@@ -47,8 +52,11 @@ class World:
     else is watched by ``run``.
     """
 
-    def __init__(self, client: KubeClient, changed: Callable[[Key], None]) -> None:
-        self._client = client
+    def __init__(
+        self, client: KubeClient, changed: Callable[[Key], None], *, selector: str = names.MANAGED_SELECTOR
+    ) -> None:
+        self.client = client
+        self._selector = selector
         self._changed = changed
         self.owners = Cache(index=_phase, trim=without_managed_fields, on_change=self._owner_changed)
         self.children = {
@@ -76,10 +84,14 @@ class World:
 
     async def relist(self) -> None:
         """List the ModelDeployments: a watch that lost its history does not tell of deletions in the gap."""
-        listing = await self._client.list(MODEL_DEPLOYMENTS)
+        listing = await self.client.list(MODEL_DEPLOYMENTS)
         for body in listing.items:
             self.owners.saw(body)
         self.owners.saw_all(map(name_of, listing.items), int(listing.resource_version))
+
+    def served(self) -> set[Key]:
+        """Return for which ModelDeployments something is there, whether they exist or not."""
+        return cast("set[Key]", {key for cache in self.children.values() for key in cache.counts()})
 
     def children_of(self, key: Key) -> dict[ChildKey, Object]:
         """Return the objects that carry the owner's label."""
@@ -91,19 +103,20 @@ class World:
         resource: Resource,
         index: Callable[[Object], Key | None],
         trim: Callable[[Object], Object] | None = None,
-        selector: str = names.MANAGED_SELECTOR,
+        selector: str | None = None,
     ) -> Reflector:
         def on_change(body: Object, _deleted: bool) -> None:
             if key := index(body):
                 self._changed(key)
 
         return Reflector(
-            self._client,
+            self.client,
             resource,
-            label_selector=selector,
+            label_selector=self._selector if selector is None else selector,
             index=index,
             trim=trim or without_managed_fields,
             on_change=on_change,
+            may_be_absent=resource is HTTP_ROUTES,
         )
 
     def _owner_changed(self, body: Object, _deleted: bool) -> None:

@@ -54,8 +54,11 @@ def render(view: View, owner: ModelDeployment) -> dict[str, Any]:
     manifest = _deployment(view) if isinstance(view, DeploymentView) else _fill(KINDS[type(view)], asdict(view))
     metadata = manifest["metadata"]
     metadata["namespace"] = owner.namespace
-    metadata["labels"] = names.managed_labels(owner.name)
-    if owner.spec.deletion_policy == "Delete":
+    metadata["labels"] = names.managed_labels(owner.name, owner.hub)
+    if owner.spec.deletion_policy == "Orphan":
+        if owner.hub:
+            metadata.setdefault("annotations", {})[names.ORPHAN] = "true"
+    elif not owner.hub:
         metadata["ownerReferences"] = [_reference(owner)]
     digest = hashlib.sha256(canonical_json(manifest).encode()).hexdigest()
     metadata.setdefault("annotations", {})[names.APPLIED] = digest

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelfleet.core.api import WorkloadIdentity
+from modelfleet.core.inventory.cluster_profile import SIGN_INS
+from modelfleet.kube.inventory import Sources
 
 
 class SettingsError(ValueError):
@@ -18,7 +20,7 @@ class Settings:
     """How this process runs. ``kubeconfig`` and ``context`` are for running outside a cluster.
 
     ``poll_s`` is how often Azure is asked for the newest version of a model, and ``identity`` who this process is
-    in Microsoft Entra, where it is somebody.
+    in Microsoft Entra, where it is somebody. ``sources`` are where member clusters are described.
     """
 
     server_image: str
@@ -31,6 +33,7 @@ class Settings:
     log_level: str
     poll_s: int
     identity: WorkloadIdentity | None
+    sources: Sources
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -47,6 +50,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         log_level=environment.get("MODELFLEET_LOG_LEVEL", "INFO"),
         poll_s=_whole_number(environment, "MODELFLEET_POLL_SECONDS", 300),
         identity=_identity(environment),
+        sources=_sources(environment),
     )
 
 
@@ -54,6 +58,26 @@ def _identity(environment: Mapping[str, str]) -> WorkloadIdentity | None:
     """Return what the webhook of Azure Workload Identity has put into the pod."""
     client, tenant = environment.get("AZURE_CLIENT_ID"), environment.get("AZURE_TENANT_ID")
     return WorkloadIdentity(client, tenant) if client and tenant else None
+
+
+def _sources(environment: Mapping[str, str]) -> Sources:
+    return Sources(
+        argocd=environment.get("MODELFLEET_ARGOCD_NAMESPACE", ""),
+        cluster_api=environment.get("MODELFLEET_CLUSTER_API_NAMESPACE", ""),
+        cluster_profiles=environment.get("MODELFLEET_CLUSTER_PROFILES_NAMESPACE", ""),
+        providers=dict(map(_provider, environment.get("MODELFLEET_ACCESS_PROVIDERS", "").split())),
+    )
+
+
+def _provider(text: str) -> tuple[str, str]:
+    """Return an access provider of ClusterProfiles and the way to sign in, of a word NAME=SIGN-IN."""
+    name, _, way = text.partition("=")
+    if not name or way not in SIGN_INS:
+        known = ", ".join(SIGN_INS)
+        raise SettingsError(
+            f"MODELFLEET_ACCESS_PROVIDERS has to be words NAME=SIGN-IN, not {text!r}; known: {known}."
+        )
+    return name, way
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -51,26 +51,41 @@ def through(gate: Gate, kubeconfig: Path, folder: Path, *, server_name: str) -> 
 @pytest.fixture
 async def kind(kube: KubeClient) -> AsyncIterator[Resource]:
     """A resource type that the API server began to serve just now: of anything before it remembers nothing."""
+    resource = unknown_kind()
+    await define(kube, resource)
+    yield resource
+    await undefine(kube, resource)
+
+
+def unknown_kind() -> Resource:
+    """A resource type that the API server does not serve."""
     name = f"thing{uuid4().hex[:8]}"
+    return Resource("test.example/v1", name.capitalize(), f"{name}s")
+
+
+async def define(kube: KubeClient, resource: Resource) -> None:
+    """Have the API server serve it."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     definition = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{name}s.test.example"},
+        "metadata": {"name": f"{resource.plural}.test.example"},
         "spec": {
             "group": "test.example",
             "scope": "Namespaced",
-            "names": {"kind": name.capitalize(), "plural": f"{name}s"},
+            "names": {"kind": resource.kind, "plural": resource.plural},
             "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
         },
     }
     await kube._send(Request("POST", DEFINITIONS, body=definition))
-    resource = Resource("test.example/v1", name.capitalize(), f"{name}s")
     async with asyncio.timeout(15):
         while not await is_served(kube, resource):
             await asyncio.sleep(0.02)
-    yield resource
-    await kube._send(Request("DELETE", f"{DEFINITIONS}/{name}s.test.example"))
+
+
+async def undefine(kube: KubeClient, resource: Resource) -> None:
+    """Have the API server forget it, with all objects."""
+    await kube._send(Request("DELETE", f"{DEFINITIONS}/{resource.plural}.test.example"))
 
 
 async def is_served(kube: KubeClient, resource: Resource) -> bool:

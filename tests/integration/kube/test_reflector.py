@@ -10,6 +10,7 @@ import pytest
 from modelfleet.kube.client import CONFIG_MAPS, KubeClient, Resource
 from modelfleet.kube.reflector import Reflector
 from modelfleet.kube.wire import Request
+from tests.integration.kube.conftest import define, undefine, unknown_kind
 from tests.integration.kube.gate import Gate
 from tests.support.until import until
 
@@ -212,3 +213,21 @@ async def test_hundreds_of_objects_are_the_same_here_and_there(
             if (body := reflector.get(in_namespace, name))
         }
         assert len(told) == len(set(told)) + 40  # Only those changed with "w" are told twice, and the same way.
+
+
+async def test_a_resource_that_need_not_be_there_is_empty_until_it_comes_and_when_it_goes(
+    kube: KubeClient, namespace: str, told: Told
+) -> None:
+    kind = unknown_kind()
+    metadata = {"namespace": namespace, "name": "a", "labels": {"test": namespace, "owner": "x"}}
+    async with reflecting(kube, namespace, told, resource=kind, may_be_absent=True) as reflector:
+        assert (reflector.is_absent, len(reflector)) == (True, 0)
+        await define(kube, kind)
+        await until(lambda: not reflector.is_absent)
+        body = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
+        await kube._send(Request("POST", kind.path(namespace), body=body))
+        await until(lambda: reflector.get(namespace, "a") is not None)
+        await undefine(kube, kind)
+        await until(lambda: reflector.is_absent)
+        assert len(reflector) == 0
+    assert told == [("a", False), ("a", True)]

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import yaml
 
-from tests.support import kubelet
+from tests.support import gateway, kubelet
 from tests.support.audit import AuditLog, Permission
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
 from tests.support.modeldeployments import Manifest, apply, exists, model_deployment, read, ready_reason
 from tests.support.operator import REPOSITORY, StartOperator
 
+GATEWAY = {"parentRef": {"name": "public"}}
 RBAC = REPOSITORY / "manifests/base/rbac.yaml"
 
 
@@ -40,6 +41,7 @@ def test_every_right_is_used_and_every_use_is_a_right(
 
 def a_life(kubectl: Kubectl, start_operator: StartOperator) -> None:
     """Everything that makes the operator ask for something."""
+    gateway.define(kubectl)
     secret = {
         "kind": "Secret",
         "apiVersion": "v1",
@@ -69,10 +71,19 @@ def a_life(kubectl: Kubectl, start_operator: StartOperator) -> None:
 
 def have_a_canary(kubectl: Kubectl) -> None:
     """Have a version pass its canary, which goes afterwards."""
-    apply(kubectl, model_deployment(version="2", rollout={"canary": {"steps": [50], "pause": "1s"}}))
+    rollout = {"canary": {"steps": [50], "pause": "1s"}}
+    apply(kubectl, model_deployment(version="2", rollout=rollout))
     exists(kubectl, "deployment", "claims-canary")
     kubelet.settle(kubectl, within_s=60)
     eventually(lambda: read(kubectl, "deployment", "claims-canary") is None)
+    shadow = {**rollout, "analysis": {"shadow": {"percent": 10}}}
+    apply(kubectl, model_deployment(version="2", rollout=shadow, gateway=GATEWAY))
+    exists(kubectl, "configmap", "claims-settings")
+    gateway.accept(kubectl)
+    kubelet.settle(kubectl)
+    apply(kubectl, model_deployment(version="2", rollout=rollout))
+    eventually(lambda: read(kubectl, "service", "claims-canary") is None)
+    eventually(lambda: read(kubectl, "httproute", "claims") is None)
 
 
 def meet_objects_of_others(kubectl: Kubectl) -> None:
@@ -85,13 +96,25 @@ def meet_objects_of_others(kubectl: Kubectl) -> None:
         "PodDisruptionBudget": ("policy/v1", {"spec": {"selector": {"matchLabels": labels}}}),
         "Service": ("v1", {"spec": {"ports": [{"port": 9}]}}),
         "Deployment": ("apps/v1", {"spec": {"selector": {"matchLabels": labels}, "template": pod}}),
+        "HTTPRoute": ("gateway.networking.k8s.io/v1", {"spec": {}}),
     }
     for kind, (version, body) in taken.items():
         name = kind.lower()
         theirs = {"apiVersion": version, "kind": kind, "metadata": {"name": name}, **body}
-        apply(kubectl, theirs, model_deployment(name))
+        apply(kubectl, theirs, model_deployment(name, gateway=GATEWAY))
         assert (
-            f"A {kind} {name} that Modelfleet did not make"
+            f"A {kind} {name} that this ModelDeployment did not make"
             in ready_reason(kubectl, "NameConflict", name)["message"]
         )
         kubectl("delete", "mfd", name)
+    wait_for_samples(kubectl)
+
+
+def wait_for_samples(kubectl: Kubectl) -> None:
+    """Have one ask for golden samples that nobody has written."""
+    rollout = {"canary": {"steps": [50]}, "analysis": {"smoke": {"configMapRef": "golden"}}}
+    apply(kubectl, model_deployment("sampled", rollout=rollout))
+    kubelet.settle(kubectl, "sampled")
+    apply(kubectl, model_deployment("sampled", version="2", rollout=rollout))
+    ready_reason(kubectl, "SamplesMissing", "sampled")
+    kubectl("delete", "mfd", "sampled")

@@ -90,7 +90,7 @@ def test_somebody_elses_deployment_of_the_canarys_name_is_left_alone(
     kubectl("create", "deployment", "claims-canary", "--image=theirs:1")
     apply(kubectl, claims("2"))
     status = ready_reason(kubectl, "NameConflict")
-    assert "A Deployment claims-canary that Modelfleet did not make" in status["message"]
+    assert "A Deployment claims-canary that this ModelDeployment did not make" in status["message"]
     assert exists(kubectl, "deployment", "claims")["metadata"]["generation"] == stable
     kubectl("delete", "deployment", "claims-canary")
     eventually(lambda: status_of(kubectl).get("rollout", {}).get("phase") == "Canary")

@@ -1,5 +1,6 @@
 """ModelDeployments in each state that a person may meet, as the API server has them."""
 
+import copy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,6 +118,17 @@ RUNNING = claims(
     rollout=rollout(canary=_canary(), readySince="2025-11-22T12:57:00Z"),
     waitingFor=waiting("CanaryRunning", "promote", ENDS),
 )
+UNAPPROVED = copy.deepcopy(
+    claims(
+        "Waiting",
+        "ApprovalNeeded",
+        f"{_STEP} has passed, and waits for a person to approve it. {STAYS}",
+        progress="canary 1/2",
+        rollout=rollout(canary=_canary(), readySince="2025-11-22T12:50:00Z"),
+        waitingFor=waiting("ApprovalNeeded", "approve"),
+    )
+)
+UNAPPROVED["spec"]["rollout"]["canary"]["approval"] = True
 INCONCLUSIVE = claims(
     "Waiting",
     "AnalysisInconclusive",
@@ -213,6 +225,63 @@ PLAIN = {**HEALTHY, "spec": {"replicas": 4}}
 STALE = {**HEALTHY, "metadata": {**HEALTHY["metadata"], "generation": 3}}
 ASKED = annotated(RUNNING, promote=f"{NEW}:1", abort=f"{OLD}:20251101T080000Z")
 
+WEST: dict[str, Any] = {
+    "name": "westeurope",
+    "cluster": "aks-west",
+    "phase": "Healthy",
+    "ready": True,
+    "revision": NEW,
+    "stableRevision": NEW,
+    "replicas": 4,
+    "readyReplicas": 4,
+    "history": [{**FIRST, "revision": NEW, "models": "claims version 2"}, FIRST],
+}
+NORTH: dict[str, Any] = {
+    **WEST,
+    "name": "northeurope",
+    "cluster": "aks-north",
+    "phase": "Waiting",
+    "ready": False,
+    "stableRevision": OLD,
+    "history": [FIRST],
+    "waitingFor": {"reason": "ApprovalNeeded", "hint": ""},
+}
+EAST: dict[str, Any] = {
+    **NORTH,
+    "name": "eastus",
+    "cluster": "aks-east",
+    "phase": "Unreachable",
+    "unreachableSince": "2025-11-22T12:50:00Z",
+    "waitingFor": {},
+}
+JOURNEY: dict[str, Any] = {
+    "revision": NEW,
+    "models": "claims version 2",
+    "startedAt": "2025-11-22T12:30:00Z",
+    "wave": "rest",
+    "waves": [
+        {"name": "pilot", "regions": ["westeurope"]},
+        {"name": "rest", "regions": ["northeurope", "eastus"], "approval": True},
+    ],
+}
+IN_REGIONS = claims(
+    "Waiting",
+    "ApprovalNeeded",
+    "The wave rest (northeurope, eastus) is next, and waits for a person to approve it.",
+    progress="1/3 regions",
+    stableRevision="",
+    rollout=JOURNEY,
+    regions=[WEST, NORTH, EAST],
+    waitingFor={"reason": "ApprovalNeeded", "hint": "modelfleet approve claims -n ml"},
+)
+PILOT_UNDER_WAY = claims(
+    "Progressing",
+    "CanaryRunning",
+    "",
+    rollout={**JOURNEY, "wave": "pilot"},
+    regions=[{**WEST, "ready": False, "stableRevision": OLD, "rollout": rollout()}, NORTH, EAST],
+    waitingFor={"reason": "CanaryRunning", "hint": ""},
+)
 STATES: dict[str, dict[str, Any]] = {
     "healthy": HEALTHY,
     "never seen": NEVER_SEEN,
@@ -228,4 +297,6 @@ STATES: dict[str, dict[str, Any]] = {
     "frozen": FROZEN,
     "edited just now": STALE,
     "promotion asked for": ASKED,
+    "in regions": IN_REGIONS,
+    "in the first region": PILOT_UNDER_WAY,
 }

@@ -9,7 +9,8 @@ from modelfleet.cli.picture import picture, summary, table
 from tests.unit.cli.states import HEALTHY, NEVER_SEEN, NOW, PLAIN, ROLLED_BACK, RUNNING, STATES, annotated, claims
 
 PICTURES = Path(__file__).with_name("pictures")
-PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+PAGES = "".join((DOCS / page).read_text() for page in ("cli.md", "regions.md"))
 
 
 def drawn(body: dict[str, Any]) -> str:
@@ -25,9 +26,9 @@ def test_no_picture_is_of_a_state_that_is_gone() -> None:
     assert {path.stem for path in PICTURES.iterdir()} == set(STATES)
 
 
-@pytest.mark.parametrize("state", ["canary that cannot be judged", "rolled back"])
-def test_the_page_shows_what_is_drawn(state: str) -> None:
-    assert drawn(STATES[state]) in PAGE
+@pytest.mark.parametrize("state", ["canary that cannot be judged", "rolled back", "in regions"])
+def test_a_page_shows_what_is_drawn(state: str) -> None:
+    assert drawn(STATES[state]) in PAGES
 
 
 def test_the_tree_has_one_region_below_the_name() -> None:

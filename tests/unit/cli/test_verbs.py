@@ -36,6 +36,11 @@ def refused(verb: str, body: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("verb", "body", "value"),
     [
+        ("approve", states.UNAPPROVED, f"{NEW}:1"),
+        ("approve", states.IN_REGIONS, f"{NEW}:rest"),
+        ("promote", states.PILOT_UNDER_WAY, f"{NEW}:1"),
+        ("abort", states.PILOT_UNDER_WAY, f"{NEW}:{STAMP}"),
+        ("promote", states.UNAPPROVED, f"{NEW}:1"),
         ("promote", states.RUNNING, f"{NEW}:1"),
         ("promote", states.INCONCLUSIVE, f"{NEW}:2"),
         ("promote", FROZEN_STEP, f"{NEW}:2"),
@@ -99,6 +104,9 @@ def test_a_step_that_was_promoted_once_can_be_promoted_after_a_retry() -> None:
         ("promote", states.GOING_BACK, "There is nothing to promote: claims is going back already."),
         ("promote", states.NEVER_SEEN, "The operator has not looked at it yet."),
         ("promote", states.PLAIN, "Without spec.rollout a change is made at once."),
+        ("approve", states.HEALTHY, "There is nothing to approve: no rollout of claims is under way."),
+        ("approve", states.RUNNING, "no step of claims waits for a person, nor will this one."),
+        ("approve", states.PROMOTING, "no step of claims waits for a person"),
         ("abort", states.HEALTHY, "There is nothing to abort: no rollout of claims is under way."),
         ("abort", states.PAUSED, "There is nothing to abort: no rollout of claims is under way. It is Paused:"),
         ("abort", states.GOING_BACK, "There is nothing to abort: claims is going back already."),

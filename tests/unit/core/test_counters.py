@@ -35,7 +35,7 @@ def all_protocols() -> str:
     """What a server shows that has answered in every protocol, for several models and for none."""
     metrics = Metrics()
     for model in (CLAIMS, TEXT, None):
-        for protocol in ("score", "v2", "grpc", "handler"):
+        for protocol in ("score", "v2", "grpc", "handler", "mirror", "smoke"):
             for code, seconds in ((200, 0.01), (200, 0.3), (400, 0.3), (500, 0.01)):
                 metrics.endpoint(model, protocol).answered(code, seconds, 10, 10)
     return metrics.text().decode()

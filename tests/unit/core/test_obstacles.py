@@ -9,6 +9,8 @@ from modelfleet.core.observed import Observed
 from tests.support.objects import manifests, owner, secret
 
 WITH_SECRET = owner(model={"credentials": {"secretName": "storage"}})
+WITH_GATEWAY = owner(gateway={"parentRef": {"name": "public"}})
+WITH_SHADOW = owner(rollout={"canary": {"steps": [50]}, "analysis": {"shadow": {"percent": 10}}})
 PRINCIPAL = {"tenantId": "eA==", "clientId": "eA==", "clientSecret": "eA=="}
 
 
@@ -47,8 +49,20 @@ def test_a_secret_without_the_right_keys_is_told_by_its_keys_and_never_by_its_va
     assert "eA==" not in cause.message
 
 
-def test_only_the_secret_depends_on_the_spec() -> None:
+def test_what_is_made_depends_on_what_the_spec_asks_for() -> None:
     credentials = Observed(credentials={"storage": secret(sasToken="eA==")})
-    canary = ("Deployment", "claims-canary")
-    assert manifests(WITH_SECRET, credentials).keys() == possible_names(WITH_SECRET) - {canary}
-    assert possible_names(owner()) - manifests(owner()).keys() == {("Secret", "claims-model"), canary}
+    secret_of_pods, canary = ("Secret", "claims-model"), ("Deployment", "claims-canary")
+    of_gateway = {("Service", "claims-stable"), ("Service", "claims-canary"), ("HTTPRoute", "claims")}
+    settings = ("ConfigMap", "claims-settings")
+    plain = manifests(owner()).keys()
+    assert possible_names(owner()) - plain == {secret_of_pods, canary, settings, *of_gateway}
+    assert manifests(WITH_SECRET, credentials).keys() == {*plain, secret_of_pods}
+    assert manifests(WITH_GATEWAY).keys() == {*plain, *of_gateway}
+    assert manifests(WITH_SHADOW).keys() == {*plain, ("Service", "claims-canary"), settings}
+
+
+def test_a_gateway_needs_a_cluster_that_knows_routes() -> None:
+    cause = obstacle(WITH_GATEWAY, Observed(has_gateway_api=False))
+    assert cause
+    assert (cause.reason, cause.stalled) == ("GatewayApiMissing", True)
+    assert obstacle(WITH_GATEWAY, Observed()) is None

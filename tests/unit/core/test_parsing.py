@@ -1,10 +1,12 @@
 """A stored ModelDeployment becomes the dataclass that everything else reads."""
 
+from datetime import datetime
+
 import pytest
 
 from modelfleet.core.api import Model, ServiceSpec, Spec, WorkloadIdentity, parse
 from tests.support.modeldeployments import URI, model_deployment
-from tests.support.objects import leaving, owner, stored_owner
+from tests.support.objects import NOW, leaving, owner, stored_owner
 
 
 def test_what_the_user_left_out_has_its_default() -> None:
@@ -61,8 +63,8 @@ def test_identity_generation_and_deletion_come_from_the_metadata() -> None:
     body = stored_owner(model_deployment("claims"), generation=7)
     assert [parse(body).name, parse(body).namespace, parse(body).generation] == ["claims", "ml", 7]
     assert parse(body).uid == body["metadata"]["uid"]
-    assert not parse(body).deleting
-    assert parse(leaving(body)).deleting
+    assert parse(body).deleted_at is None
+    assert parse(leaving(body)).deleted_at == datetime.fromisoformat(NOW)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,19 @@ def test_pods_reach_the_storage_and_what_they_sign_in_at(spec: dict[str, Any], p
     assert view_of(NetworkPolicyView, planned(owner(**spec), Observed())).egress_ports == ports
 
 
+def test_pods_of_the_revision_before_reach_what_they_need_until_they_are_gone() -> None:
+    before = owner(uri="http://azurite.ml.svc:10000/models/a/")
+    after = owner()
+    rolling = world(after, settled(before))
+    policy = manifests(before)["NetworkPolicy", "claims"]
+    rolling = dataclasses.replace(rolling, children={**rolling.children, ("NetworkPolicy", "claims"): policy})
+    found = view_of(NetworkPolicyView, planned(after, rolling))
+    assert (found.egress_ports, found.in_cluster) == ((443, 10000), True)
+    over = dataclasses.replace(rolling, children={**rolling.children, ("Deployment", "claims"): settled(after)})
+    found = view_of(NetworkPolicyView, planned(after, over))
+    assert (found.egress_ports, found.in_cluster) == ((443,), False)
+
+
 def test_a_done_plan_deletes_nothing() -> None:
     assert planned(owner(), world(owner(), settled(owner()))).delete == ()
 

@@ -1,11 +1,12 @@
 """How ``spec.rollout`` is read."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from modelfleet.core.analysis import Criteria
-from modelfleet.core.policy import Freeze, Policy, duration, parse_policy
+from modelfleet.core.policy import Freeze, Policy, Shadow, duration, parse_policy
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,13 @@ def test_a_rollout_that_says_everything() -> None:
     found = parse_policy(
         {
             "canary": {"steps": [20, 50], "pause": "1m"},
-            "analysis": {"maxErrorRate": "0.5%", "maxLatencyP99": "250ms", "minRequests": 50},
+            "analysis": {
+                "maxErrorRate": "0.5%",
+                "maxLatencyP99": "250ms",
+                "minRequests": 50,
+                "smoke": {"configMapRef": "golden"},
+                "shadow": {"percent": 25, "minAgreement": "75%", "tolerance": "2%"},
+            },
             "bake": "15m",
             "onFailure": "Pause",
             "progressDeadline": "10m",
@@ -50,13 +57,22 @@ def test_a_rollout_that_says_everything() -> None:
     assert found == Policy(
         steps=(20, 50),
         pause=timedelta(minutes=1),
-        criteria=Criteria(0.005, 0.25, 50),
+        criteria=Criteria(0.005, 0.25, 50, max_disagreement=0.25, min_comparisons=13),
+        samples="golden",
+        shadow=Shadow(25, 0.02),
         bake=timedelta(minutes=15),
         on_failure="Pause",
         progress_deadline=timedelta(minutes=10),
         paused=True,
         freezes=(freeze,),
     )
+
+
+@pytest.mark.parametrize("analysis", [{"smoke": {"configMapRef": "golden"}}, {"shadow": {"percent": 10}}])
+def test_without_a_limit_the_counters_are_asked_nothing(analysis: dict[str, Any]) -> None:
+    found = parse_policy({"canary": {"steps": [20]}, "analysis": analysis})
+    assert found
+    assert found.criteria is None
 
 
 def test_of_freezes_that_overlap_the_one_that_ends_last_counts() -> None:

@@ -29,7 +29,8 @@ def test_each_failure_of_the_fetcher_is_understood(kind: type[FetchError], tmp_p
 
 
 def test_what_is_hopeless_is_known_to_the_server_under_the_same_name() -> None:
-    assert {*(kind.__name__ for kind in FETCH_ERRORS), errors.ModelInvalid.__name__} >= HOPELESS
+    of_the_server = (errors.ModelInvalid, errors.SmokeFailed, errors.SmokeInvalid)
+    assert {kind.__name__ for kind in (*FETCH_ERRORS, *of_the_server)} >= HOPELESS
     assert HOPELESS.isdisjoint(kind.__name__ for kind in (*Passing.__subclasses__(), *Refused.__subclasses__()))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from modelfleet.cli.refusal import Refused
 from modelfleet.cli.verbs import VERBS
-from modelfleet.core.commands import read_commands
+from modelfleet.core.commands import OF_A_STEP, read_commands
 from modelfleet.core.conditions import find
 from modelfleet.core.manifest import Manifest, dig
 from tests.support.argocd import acted, enabled, health
@@ -55,7 +55,8 @@ def _check_judgements(body: dict[str, Any]) -> None:
     assert read in MEANS[judged], status
     assert (judged == "Healthy") == (phase == "Healthy"), status
     assert (judged == "Degraded") == (phase == "Degraded"), status
-    assert (judged == "Suspended") == (reason in {"Paused", "Frozen"} and phase != "Degraded"), status
+    waits_for_somebody = reason in {"ApprovalNeeded", "Frozen", "Paused"}
+    assert (judged == "Suspended") == (waits_for_somebody and phase != "Degraded"), status
     assert (read == "Failed") == bool(find(status["conditions"], "Stalled")), status
 
 
@@ -90,5 +91,5 @@ def _check_command(after: dict[str, Any], verb: str, value: str, told: str) -> N
     """The step is the same, and what only makes a value new has to be so."""
     (revision, _, detail), (meant, _, step) = value.partition(":"), told.partition(":")
     assert revision == meant
-    assert detail == step if verb == "promote" else detail.isdecimal()
-    assert read_commands(after).asks(verb, revision, int(step) if verb == "promote" and step else 0)
+    assert detail == step if verb in OF_A_STEP else detail.isdecimal()
+    assert read_commands(after).asks(verb, revision, int(step) if verb in OF_A_STEP and step else 0)

@@ -149,6 +149,13 @@ def too_coarse() -> PretendCluster:
     return c
 
 
+def waiting_for_approval() -> PretendCluster:
+    c = cluster(canary={**CANARY, "approval": True})
+    c.write("2")
+    c.run(900)
+    return c
+
+
 def pod_that_cannot_serve(**rollout: Any) -> PretendCluster:
     c = cluster(**rollout)
     c.behave("2", starts=False, ended=reported("ModelInvalid", "It is none."))
@@ -272,6 +279,7 @@ SCENES = {
     "paused without steps": Scene(paused_without_steps, "Paused", *SUSPENDED),
     "paused at no replicas": Scene(paused_at_no_replicas, "Paused", *SUSPENDED),
     "paused while nothing answers": Scene(paused_while_nothing_answers, "Paused", *TROUBLE),
+    "a step to be approved": Scene(waiting_for_approval, "ApprovalNeeded", *SUSPENDED),
     "frozen": Scene(lambda: canary(60, freeze=[FREEZE]), "Frozen", *SUSPENDED),
     "inconclusive": Scene(lambda: inconclusive(0), "AnalysisInconclusive", *PROGRESS),
     "inconclusive for too long": Scene(lambda: inconclusive(900), "AnalysisInconclusive", *FAILED),

@@ -21,6 +21,7 @@ OFFERED = {
     "a canary runs": {"promote", "abort", "pause"},
     "paused before it begins": {"resume"},
     "paused at a step": {"promote", "abort", "resume"},
+    "a step to be approved": {"approve", "promote", "abort", "pause"},
     "frozen": {"pause"},
     "inconclusive for too long": {"promote", "abort", "pause"},
     "promoting": {"abort", "pause"},
@@ -60,6 +61,12 @@ def test_promote_ends_the_step_that_is_shown_and_no_other() -> None:
     assert (c.phase, c.step) == ("Canary", 2)
     do(c, "promote", 60)
     assert c.results[0] == (c.target, "Succeeded")
+
+
+def test_approve_lets_the_step_go_on_that_is_shown() -> None:
+    c = scene("a step to be approved")
+    do(c, "approve", 60)
+    assert (c.phase, c.step, c.reason) == ("Canary", 2, "CanaryRunning")
 
 
 def test_promote_ends_a_bake() -> None:
@@ -103,7 +110,7 @@ def test_pause_and_resume_hold_a_rollout_and_let_it_go_on(build: Callable[[], Pr
     assert c.step == 2
 
 
-@pytest.mark.parametrize("action", ["promote", "abort", "pause", "resume"])
+@pytest.mark.parametrize("action", ["approve", "promote", "abort", "pause", "resume"])
 def test_an_action_that_came_too_late_says_so(action: str) -> None:
     with pytest.raises(lua51.LuaError, match=r"^(No rollout is under way|There is no spec\.rollout)"):
         acted(scene("rolling").body, action)

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,13 @@ async def test_a_kubeconfig_that_is_none(tmp_path: Path, content: str) -> None:
     kubeconfig.write_text(content)
     with pytest.raises(Unauthenticated, match="credentials cannot be read"):
         await auth.connect(kubeconfig, None)
+
+
+async def test_what_is_wrong_in_a_kubeconfig_is_told_without_its_keys(tmp_path: Path) -> None:
+    broken = {"client-certificate-data": None, "client-key-data": "cGxhbnRlZA=="}
+    with pytest.raises(Unauthenticated, match="client-certificate-data") as refusal:
+        await auth.connect(write_kubeconfig(tmp_path / "config", broken, server="https://127.0.0.1:1"), None)
+    assert "cGxhbnRlZA" not in "".join(traceback.format_exception(refusal.value))
 
 
 async def test_a_kubeconfig_that_is_not_there(tmp_path: Path) -> None:

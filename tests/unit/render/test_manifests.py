@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from modelfleet.core.api import parse
 from modelfleet.core.observed import Observed
 from modelfleet.core.views import PodDisruptionBudgetView, ServiceView
 from modelfleet.render.renderer import render
-from tests.support.kubernetes_api import TYPES, unknown_fields
+from tests.support.kubernetes_api import unknown_in
 from tests.support.objects import manifests, owner, stored_owner, wanted
 
 VALID = Path(__file__).parents[2] / "integration" / "crd" / "valid"
@@ -55,6 +56,21 @@ def test_orphans_have_no_owner_to_go_with() -> None:
     ]
 
 
+def test_what_is_made_in_a_member_says_of_which_hub_it_is_and_has_no_owner_there() -> None:
+    part = dataclasses.replace(owner(), hub="uid-of-the-hub")
+    for manifest in manifests(part).values():
+        assert manifest["metadata"]["labels"]["modelfleet.dev/hub"] == "uid-of-the-hub"
+        assert "ownerReferences" not in manifest["metadata"]
+        assert "modelfleet.dev/orphan" not in manifest["metadata"]["annotations"]
+    pods = manifests(part)["Deployment", "claims"]["spec"]["template"]
+    assert pods["metadata"]["labels"]["modelfleet.dev/hub"] == "uid-of-the-hub"
+
+
+def test_what_is_to_stay_in_a_member_says_so() -> None:
+    part = dataclasses.replace(owner(deletionPolicy="Orphan"), hub="uid-of-the-hub")
+    assert {m["metadata"]["annotations"]["modelfleet.dev/orphan"] for m in manifests(part).values()} == {"true"}
+
+
 def test_the_digest_is_that_of_all_that_is_applied() -> None:
     of = owner()
     assert digest(render(BUDGET, of)) == digest(render(BUDGET, of))
@@ -89,4 +105,4 @@ def test_every_valid_spec_becomes_manifests_that_kubernetes_knows(spec: dict[str
     of = parse(stored_owner(body))
     for view in wanted(of, Observed()):
         manifest = render(view, of)
-        assert list(unknown_fields(manifest, TYPES[manifest["kind"]])) == []
+        assert unknown_in(manifest) == []

@@ -10,7 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelfleet.core.views import (
+    ConfigMapView,
     DeploymentView,
+    HTTPRouteView,
     ModelView,
     NetworkPolicyView,
     PodDisruptionBudgetView,
@@ -61,6 +63,9 @@ def pod(word: Word) -> PodView:
         env=({"name": word("variable"), "value": word("value")},),
         pass_through={"nodeSelector": {"pool": word("pool")}, "tolerations": [{"key": word("key")}]},
         has_spread=False,
+        live_settings=word("live settings"),
+        samples=word("samples"),
+        start_limit_s=600,
     )
 
 
@@ -81,7 +86,13 @@ def model(word: Word) -> ModelView:
 VIEWS: Mapping[str, Callable[[Word], View]] = {
     "ServiceAccount": lambda word: ServiceAccountView(word("name")),
     "Secret": lambda word: SecretView(word("name"), {"sasToken": word("token")}),
-    "NetworkPolicy": lambda word: NetworkPolicyView(word("name"), {"a": word("selector")}, (443, 10000), True),
+    "NetworkPolicy": lambda word: NetworkPolicyView(
+        word("name"), {"a": word("selector")}, (443, 10000), True, True
+    ),
+    "ConfigMap": lambda word: ConfigMapView(word("name"), word("settings")),
+    "HTTPRoute": lambda word: HTTPRouteView(
+        word("name"), {"name": word("gateway")}, (word("host"),), {word("service"): 100}, 80
+    ),
     "PodDisruptionBudget": lambda word: PodDisruptionBudgetView(word("name"), {"a": word("selector")}),
     "Service": lambda word: ServiceView(
         word("name"), {"a": word("selector")}, word("type"), 80, {"note": word("annotation")}

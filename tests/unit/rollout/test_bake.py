@@ -1,5 +1,6 @@
 """A bake is a time in which all pods have to be well; while one is missing its clock stands still."""
 
+from datetime import timedelta
 from typing import Any
 
 from tests.support.pretend_cluster import PretendCluster, cluster
@@ -99,3 +100,12 @@ def test_what_is_tried_again_after_it_failed_bakes_for_the_whole_time() -> None:
     assert c.phase == "Baking"
     c.run(2)
     assert c.results[0] == (c.target, "Succeeded")
+
+
+def test_an_operator_whose_clock_is_behind_takes_nothing_away_from_a_bake() -> None:
+    c = baking()
+    c.now -= timedelta(seconds=30)
+    c.break_pod()
+    c.run(1)
+    assert c.status["rollout"].get("bakedSeconds", 0) == 0
+    assert "readySince" not in c.status["rollout"]

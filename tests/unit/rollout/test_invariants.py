@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelfleet.core import names
+from modelfleet.core.api import ModelDeployment
 from modelfleet.core.children import Defaults
 from modelfleet.core.commands import read_commands
-from modelfleet.core.observed import ChildKey, Deployment
+from modelfleet.core.decision import Decision
+from modelfleet.core.observed import ChildKey, Deployment, Observed
 from modelfleet.core.rollout import Phase, Rollout, read_rollout, rejection
 from tests.support.objects import reported
 from tests.support.pretend_cluster import PretendCluster, cluster
@@ -30,6 +32,7 @@ POLICIES: list[dict[str, Any] | None] = [
     {"bake": "40s", "progressDeadline": "60s"},
     {"onFailure": "Pause", "progressDeadline": "60s"},
     {"canary": {"steps": [50], "pause": "0s"}, "progressDeadline": "60s"},
+    {**STEPS, **ANALYSIS, "canary": {"steps": [20, 50], "pause": "10s", "approval": True}},
     None,
 ]
 BEHAVIOURS = [
@@ -38,14 +41,15 @@ BEHAVIOURS = [
     Behaviour(error_rate=0.5),
     Behaviour(starts=False, ended=reported("ModelInvalid", "It is none.")),
 ]
-NAMES_AN_ACTION = {"RolledBack", "RolloutFailed", "AnalysisInconclusive", "CanaryTooCoarse", "Paused"}
+WAITS = {"ApprovalNeeded", "Paused"}
+NAMES_AN_ACTION = {"RolledBack", "RolloutFailed", "AnalysisInconclusive", "CanaryTooCoarse", *WAITS}
 JUDGED = {"ErrorRateTooHigh", "LatencyTooHigh"}
 
 RUN = st.tuples(st.just("run"), st.sampled_from([1, 7, 20, 70]))
 WRITE = st.tuples(st.just("write"), st.sampled_from(VERSIONS))
 COMMAND = st.tuples(
     st.just("command"),
-    st.sampled_from(["abort", "promote", "retry"]),
+    st.sampled_from(["abort", "approve", "promote", "retry"]),
     st.sampled_from(["", ":1", ":2", ":x"]),
 )
 POLICY = st.tuples(st.just("policy"), st.sampled_from(POLICIES))
@@ -57,6 +61,10 @@ MISHAP = st.one_of(
     st.tuples(st.just("measured"), st.booleans()),
     st.tuples(st.just("image"), st.sampled_from(["modelfleet/server:1", "modelfleet/server:2"])),
     st.tuples(st.just("replicas"), st.sampled_from([0, 1, 2, 4])),
+)
+GATEWAY = {"parentRef": {"name": "public"}}
+GATEWAYS = st.tuples(
+    st.just("gateway"), st.fixed_dictionaries({"is_away": st.booleans(), "refusal": st.sampled_from(["", "No"])})
 )
 LOSS = st.tuples(st.just("lose"))
 CRASH = st.tuples(st.just("crash"), st.integers(0, 9))
@@ -104,12 +112,19 @@ class Watched(PretendCluster):
     def stated(self) -> str:
         return json.dumps({name: part for name, part in self.body.items() if name != "status"}, sort_keys=True)
 
+    def _execute(self, owner: ModelDeployment, observed: Observed, decision: Decision) -> None:
+        super()._execute(owner, observed, decision)
+        assert self.canary or not owner.spec.gateway or self.weight == 0, "there is a share without a canary"
+
     def _apply(self, key: ChildKey, desired: Mapping[str, Any]) -> None:
         kind, name = key
         live = self.controller.deployments.get(name) if kind == "Deployment" else None
         if live and kind == "Deployment":
             _check_apply(self, live, desired)
         super()._apply(key, desired)
+        if kind == "HTTPRoute" and self.weight:
+            assert self.canary, "a canary has a share before it has pods"
+            assert Deployment(self.canary).count("availableReplicas"), "a canary that cannot answer has a share"
         if kind == "Deployment":
             assert self.stable["spec"]["replicas"] == self.owner.spec.replicas, "stable has shrunk"
 
@@ -176,6 +191,7 @@ ACTS: dict[str, Callable[..., object]] = {
     "traffic": lambda c, per_s: setattr(c, "requests_per_s", per_s),
     "measured": lambda c, is_measured: setattr(c, "is_measured", is_measured),
     "image": lambda c, image: setattr(c, "defaults", Defaults(server_image=image)),
+    "gateway": lambda c, state: vars(c.gateway).update(state),
     "lose": PretendCluster.lose_status,
     "crash": lambda c, point: setattr(c, "crash_in", point),
 }
@@ -187,9 +203,10 @@ def act(c: PretendCluster, action: Action) -> None:
     ACTS[name](c, *arguments)
 
 
-def watched(policy: dict[str, Any] | None) -> Watched:
-    made = cluster(**(policy or {}))
-    return Watched(made.body, made.now, requests_per_s=50, controller=made.controller, others=made.others)
+def watched(policy: dict[str, Any] | None, gateway: dict[str, Any] | None = None) -> Watched:
+    made = cluster(gateway=gateway, **(policy or {}))
+    parts = {name: getattr(made, name) for name in ("controller", "gateway", "others")}
+    return Watched(made.body, made.now, requests_per_s=50, **parts)
 
 
 def assert_nothing_to_do(c: PretendCluster) -> None:
@@ -203,7 +220,7 @@ def assert_nothing_to_do(c: PretendCluster) -> None:
     c.reconcile()
     assert c.writes[before:] == [], c.status
     moments = [moment for moment in (c.controller.next_moment(c.now), look_again) if moment]
-    is_calm = c.reason in {"CanaryRunning", "Paused", "RolledBack", "Serving"}
+    is_calm = c.reason in {"ApprovalNeeded", "CanaryRunning", "Paused", "RolledBack", "Serving"}
     if is_calm and all((moment - c.now).total_seconds() > 1 for moment in moments):
         c.run(1)
         c.reconcile()
@@ -213,7 +230,7 @@ def assert_nothing_to_do(c: PretendCluster) -> None:
 def assert_over(c: PretendCluster) -> None:
     """The rollout has ended, or waits for a person and says so."""
     assert not c.phase or c.reason in NAMES_AN_ACTION, c.status
-    assert not c.phase or c.reason == "Paused" or c.is_stalled, c.status
+    assert not c.phase or c.reason in WAITS or c.is_stalled, c.status
 
 
 def everything(*, examples: int) -> settings:
@@ -239,6 +256,22 @@ def test_whatever_happens_the_invariants_hold_and_every_rollout_comes_to_an_end(
         act(c, action)
         if action[0] == "run":
             assert_nothing_to_do(c)
+    c.run(700)
+    assert_over(c)
+    assert_nothing_to_do(c)
+
+
+@everything(examples=50)
+@given(
+    st.sampled_from(POLICIES),
+    st.lists(st.one_of(RUN, WRITE, RUN, COMMAND, POLICY, MISHAP, GATEWAYS, LOSS, CRASH), min_size=4, max_size=14),
+)
+def test_behind_a_gateway_the_same_holds_and_only_pods_that_answer_have_a_share(
+    policy: dict[str, Any] | None, actions: list[Action]
+) -> None:
+    c = watched(policy, GATEWAY)
+    for action in [("write", "2"), *actions]:
+        act(c, action)
     c.run(700)
     assert_over(c)
     assert_nothing_to_do(c)

@@ -1,0 +1,172 @@
+"""Three clusters, one object: a version comes to users region by region, and a bad one to no more than one."""
+
+import asyncio
+import subprocess
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from tests.e2e.conftest import CLUSTER, STORAGE, Storage, Users, users
+from tests.integration.cli.test_rollouts import COMMAND, environment, said
+from tests.integration.regions.fleet import region, version_in
+from tests.support.clusters import LocalCluster
+from tests.support.eventually import eventually
+from tests.support.kubectl import Kubectl
+from tests.support.modeldeployments import Manifest, apply, model_deployment, ready_reason, status_of
+from tests.support.operator import SYSTEM
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+HUB, WEST, NORTH = (LocalCluster(CLUSTER + end) for end in ("", "-west", "-north"))
+ROLLOUT = {
+    "canary": {"steps": [50], "pause": "10s"},
+    "analysis": {"maxErrorRate": "1%", "minRequests": 50},
+    "bake": "5s",
+    "progressDeadline": "2m",
+    "waves": [{"name": "pilot", "regions": ["westeurope"]}, {"name": "rest", "regions": ["*"], "approval": True}],
+}
+ARGOCD = "argocd.argoproj.io/secret-type=cluster"
+Places = Mapping[str, Kubectl]
+
+
+def claims(number: str, path: str = "") -> Manifest:
+    body = model_deployment(uri=f"{STORAGE}/claims/{number}/{path}", version=number, replicas=2, rollout=ROLLOUT)
+    body["spec"]["regions"] = [{"name": name} for name in ("westeurope", "northeurope", "eastus")]
+    return body
+
+
+@pytest.fixture(scope="module")
+def regions(storage: Storage) -> Iterator[dict[str, LocalCluster]]:
+    """Clusters by their regions: one that was joined, one of Cluster API's, and the hub itself."""
+    try:
+        for member, name in ((WEST, "westeurope"), (NORTH, "northeurope")):
+            member.up(name)
+            member.load_images("server")
+            member.use_storage_of(HUB)
+            join(member, name)
+        system = Kubectl(HUB.kubeconfig, SYSTEM)
+        describe_as_cluster_api_does(system, NORTH, "northeurope")
+        system("delete", "secret", "-l", f"{ARGOCD},topology.kubernetes.io/region=northeurope")
+        describe_itself(system, "eastus")
+        yield {"westeurope": WEST, "northeurope": NORTH, "eastus": HUB}
+        system("delete", "secret", "-l", "topology.kubernetes.io/region")
+    finally:
+        for member in (WEST, NORTH):
+            member.down()
+
+
+def join(member: LocalCluster, name: str) -> None:
+    """Give the hub the least rights in the member, and the member's description, as a platform engineer does."""
+    context = Kubectl(member.kubeconfig)("config", "current-context").strip()
+    options = ["--argocd", SYSTEM, "--region", name, "--member-kubeconfig", str(member.kubeconfig)]
+    command = [*COMMAND, "cluster", "join", member.name, *options, "--member-context", context]
+    joined = subprocess.run(command, env=environment(HUB.kubectl), check=True, stdout=subprocess.PIPE, text=True)
+    assert "all that are needed" in joined.stdout
+
+
+def describe_as_cluster_api_does(system: Kubectl, member: LocalCluster, name: str) -> None:
+    kubeconfig = member.kubeconfig_for("modelfleet-hub", SYSTEM)
+    labels = {"cluster.x-k8s.io/cluster-name": member.name, "topology.kubernetes.io/region": name}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "cluster.x-k8s.io/secret",
+        "metadata": {"name": f"{member.name}-kubeconfig", "labels": labels},
+        "data": {"value": b64encode(kubeconfig.encode()).decode()},
+    }
+    apply(system, secret)
+
+
+def describe_itself(system: Kubectl, name: str) -> None:
+    """Have the hub be a member too, as Argo CD's in-cluster entry says it."""
+    labels = {"argocd.argoproj.io/secret-type": "cluster", "topology.kubernetes.io/region": name}
+    data = {"name": "in-cluster", "server": "https://kubernetes.default.svc", "config": "{}"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "in-cluster", "labels": labels}}
+    apply(system, {**secret, "stringData": data})
+
+
+@pytest.fixture
+def places(kubectl: Kubectl, regions: dict[str, LocalCluster]) -> dict[str, Kubectl]:
+    """kubectl in the namespace of the test, in each region; it goes with its cluster."""
+    for member in (WEST, NORTH):
+        Kubectl(member.kubeconfig)("create", "namespace", kubectl.namespace)
+    return {name: Kubectl(cluster.kubeconfig, kubectl.namespace) for name, cluster in regions.items()}
+
+
+@asynccontextmanager
+async def users_of(places: Places) -> AsyncIterator[dict[str, Users]]:
+    """Two crowds of 50 requests a second in each region as long as the block lasts."""
+    async with AsyncExitStack() as crowds:
+        yield {name: await crowds.enter_async_context(users(place, 50)) for name, place in places.items()}
+
+
+async def becomes(kubectl: Kubectl, reason: str) -> Manifest:
+    return await asyncio.to_thread(ready_reason, kubectl, reason, within_s=240)
+
+
+async def approve(kubectl: Kubectl) -> None:
+    await becomes(kubectl, "ApprovalNeeded")
+    await asyncio.to_thread(said, kubectl, "approve", "claims")
+
+
+def versions(places: Places) -> dict[str, str]:
+    return {name: version_in(place) for name, place in places.items()}
+
+
+async def test_a_version_comes_in_waves_and_a_bad_one_stays_in_the_first_region(
+    kubectl: Kubectl, places: dict[str, Kubectl]
+) -> None:
+    await asyncio.to_thread(apply, kubectl, claims("1"))
+    await approve(kubectl)
+    status = await becomes(kubectl, "Serving")
+    assert status["regionsReady"] == "3/3"
+
+    async with users_of(places) as good:
+        await asyncio.to_thread(apply, kubectl, claims("2"))
+        status = await becomes(kubectl, "ApprovalNeeded")
+        assert versions(places) == {"westeurope": "2", "northeurope": "1", "eastus": "1"}
+        assert region(status, "westeurope")["history"][0]["result"] == "Succeeded"
+        await approve(kubectl)
+        await becomes(kubectl, "Serving")
+    assert versions(places) == dict.fromkeys(places, "2")
+    for name, crowd in good.items():
+        assert crowd.failures == 0, (name, list(map(str, crowd.outcomes)))
+        assert crowd.versions() == {"1", "2"}
+
+    async with users_of(places) as bad:
+        await asyncio.to_thread(apply, kubectl, claims("3", "model.onnx"))
+        status = await becomes(kubectl, "RolledBack")
+    assert "westeurope" in status["message"]
+    assert versions(places) == dict.fromkeys(places, "2")
+    assert bad["westeurope"].failures > 0
+    for name in ("northeurope", "eastus"):
+        assert bad[name].failures == 0, (name, list(map(str, bad[name].outcomes)))
+        assert bad[name].versions() == {"2"}
+
+
+async def test_regions_go_on_while_the_api_server_of_one_hangs(
+    kubectl: Kubectl, places: dict[str, Kubectl]
+) -> None:
+    await asyncio.to_thread(apply, kubectl, claims("1"))
+    await approve(kubectl)
+    await becomes(kubectl, "Serving")
+    async with users_of(places) as crowds:
+        await asyncio.to_thread(NORTH.freeze_api)
+        try:
+            await asyncio.to_thread(apply, kubectl, claims("2"))
+            await approve(kubectl)
+            here = {name: place for name, place in places.items() if name != "northeurope"}
+            await asyncio.to_thread(
+                eventually, lambda: versions(here) == {"westeurope": "2", "eastus": "2"}, within_s=240
+            )
+            status = await becomes(kubectl, "RegionUnreachable")
+            assert region(status, "northeurope")["phase"] == "Unreachable"
+        finally:
+            await asyncio.to_thread(NORTH.resume_api)
+        await becomes(kubectl, "Serving")
+    assert versions(places) == dict.fromkeys(places, "2")
+    for name, crowd in crowds.items():
+        assert crowd.failures == 0, (name, list(map(str, crowd.outcomes)))
+    assert [entry["result"] for entry in status_of(kubectl)["history"]] == ["Succeeded", "Succeeded"]
