@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.definitions import established
 from tests.support.kubectl import Kubectl
 from tests.support.operator import SYSTEM, install, kubeconfig_of
 
@@ -29,7 +30,7 @@ def control_plane() -> Iterator[Path]:
     kubeconfig = Path(given or local("kubeconfig", CLUSTER).strip())
     kubectl = Kubectl(kubeconfig)
     kubectl("apply", "--server-side", "--force-conflicts", "-f", CRD)
-    kubectl("wait", "--for=condition=Established", "-f", CRD, "--timeout=30s")
+    established(kubectl, "modeldeployments.modelfleet.dev")
     yield kubeconfig
     if not (given or os.environ.get("MODELFLEET_KEEP")):
         local("down", CLUSTER)

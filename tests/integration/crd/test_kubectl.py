@@ -58,6 +58,7 @@ STATUS = {
     "observedGeneration": 1,
     "phase": "Progressing",
     "progress": "2/3 ready",
+    "regionsReady": "1/2",
     "message": "Rolling out 12: 2 of 3 pods are updated.",
     "revision": "3fa1c2d4e5",
     "stableRevision": "0b1c2d3e4f",
@@ -236,8 +237,8 @@ def test_waiting_for_ready_ends_when_it_is(mfd: Kubectl) -> None:
 def test_a_list_reads_well_at_100_columns(mfd: Kubectl) -> None:
     report(mfd, STATUS)
     header, line = mfd("get", "modelfleet").splitlines()
-    assert header.split() == ["NAME", "READY", "MODEL", "VERSION", "PHASE", "PROGRESS", "AGE"]
-    assert re.match(r"claim-classifier +False +claim-classifier +12 +Progressing +2/3 ready +\d+s$", line)
+    assert header.split() == ["NAME", "READY", "MODEL", "VERSION", "PHASE", "PROGRESS", "REGIONS", "AGE"]
+    assert re.match(r"claim-classifier +False +claim-classifier +12 +Progressing +2/3 ready +1/2 +\d+s$", line)
     assert max(len(header), len(line)) <= 100
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.integration.kube.gate import Gate, gate_to
+from tests.support.definitions import established
 from tests.support.kubectl import Kubectl
 from tests.unit.inventory.descriptions import b64, cluster_profile, kubeconfig
 
@@ -68,7 +69,7 @@ def profiles(control_plane: Path) -> None:
     """The cluster knows ClusterProfiles."""
     kubectl = Kubectl(control_plane)
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(DEFINITION))
-    kubectl("wait", "--for=condition=Established", f"crd/{PROFILES}", "--timeout=30s")
+    established(kubectl, PROFILES)
 
 
 @pytest.fixture
