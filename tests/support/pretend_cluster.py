@@ -18,7 +18,7 @@ from modelfleet.core import names
 from modelfleet.core.api import ModelDeployment, parse
 from modelfleet.core.children import Defaults, child_key
 from modelfleet.core.conditions import find
-from modelfleet.core.decision import Counts, Decision
+from modelfleet.core.decision import Counts, Decision, Waiting
 from modelfleet.core.facts import facts_of, needs_samples, pods_by_track, samples_missing
 from modelfleet.core.manifest import dig
 from modelfleet.core.observed import ChildKey, Observed
@@ -26,6 +26,7 @@ from modelfleet.core.plan import plan
 from modelfleet.core.region import decide
 from modelfleet.core.registered import Resolved
 from modelfleet.core.revision import revision_of
+from modelfleet.core.rollout import Failure
 from modelfleet.core.status import status_of
 from modelfleet.core.window import wants_counts
 from modelfleet.render.renderer import render
@@ -196,7 +197,7 @@ class PretendCluster:
             elif self.now >= until:
                 return
             else:
-                self._pass(self._next(until))
+                self.pass_to(self.next_moment(until))
                 at_once = 0
 
     def run_until(self, what: Any, within_s: float = 3600) -> None:
@@ -205,7 +206,7 @@ class PretendCluster:
         self.run()
         while not what():
             assert self.now < end, f"not within {within_s} s: {json.dumps(self.status, indent=1)}"
-            self.run((self._next(end) - self.now).total_seconds())
+            self.run((self.next_moment(end) - self.now).total_seconds())
 
     def work(self) -> None:
         """One reconcile; a process that ends in it is started again."""
@@ -217,25 +218,35 @@ class PretendCluster:
 
     def reconcile(self) -> None:
         """What the reconciler does, without its I/O."""
-        owner, observed = self.owner, self._observed()
-        facts, policy = facts_of(owner, observed), owner.spec.rollout
-        if needs_samples(facts, owner) and not self.has_samples:
-            facts = dataclasses.replace(facts, obstacle=samples_missing(owner))
-        if wants_counts(facts.rollout, policy, self.now) and (not facts.canary or facts.canary.settled):
-            facts = dataclasses.replace(facts, counts=self._counts(owner, observed))
-        decision = decide(facts, policy, self.now)
-        self.decisions.append(decision)
-        self._may_crash()
-        self._execute(owner, observed, decision)
-        status = json.loads(json.dumps(status_of(Resolved(owner), self._observed(), None, self.now, decision)))
+        status = self.brought(self.owner)
         self._may_crash()
         assert not list(violations(status, STATUS))
         if status != self.status:
             self.writes.append("status")
             self.body["status"] = status
-        self.look_again = decision.look_again
 
-    def _observed(self) -> Observed:
+    def brought(
+        self, owner: ModelDeployment, gate: Waiting | None = None, recall: Failure | None = None
+    ) -> Manifest:
+        """Decide on the owner and do what was decided; return the status after it."""
+        facts, policy = facts_of(owner, self.observed), owner.spec.rollout
+        if needs_samples(facts, owner) and not self.has_samples:
+            facts = dataclasses.replace(facts, obstacle=samples_missing(owner))
+        if wants_counts(facts.rollout, policy, self.now) and (not facts.canary or facts.canary.settled):
+            facts = dataclasses.replace(facts, counts=self._counts(owner, self.observed))
+        decision = decide(dataclasses.replace(facts, gate=gate, recall=recall), policy, self.now)
+        self.decisions.append(decision)
+        self._may_crash()
+        self._execute(owner, self.observed, decision)
+        self.look_again = decision.look_again
+        status: Manifest = json.loads(
+            json.dumps(status_of(Resolved(owner), self.observed, None, self.now, decision))
+        )
+        return status
+
+    @property
+    def observed(self) -> Observed:
+        """What the operator's cache holds of it."""
         deployments = {("Deployment", name): body for name, body in self.controller.deployments.items()}
         pods = tuple(pod.body() for pod in self.controller.pods)
         return Observed(children={**self.others, **deployments}, pods=pods)
@@ -284,11 +295,13 @@ class PretendCluster:
                 self.crash_in = None
                 raise Crash
 
-    def _next(self, until: datetime) -> datetime:
+    def next_moment(self, until: datetime) -> datetime:
+        """When something is due next, at the latest `until`."""
         moments = (self.controller.next_moment(self.now), self.gateway.next_moment(), self.look_again)
         return min([until, *(moment for moment in moments if moment and moment > self.now)])
 
-    def _pass(self, moment: datetime) -> None:
+    def pass_to(self, moment: datetime) -> None:
+        """Let time pass in which nothing happens but requests."""
         self.controller.serve(self.requests_per_s * (moment - self.now).total_seconds())
         self.now = moment
 

@@ -146,11 +146,10 @@ def _news(owner: ModelDeployment, travel: Travel, now: datetime) -> Iterator[Man
 
 def _result(travel: Travel) -> str:
     """Return how the change to the target has ended, or nothing while it goes on."""
-    states = travel.states
-    if states and travel.guidance.is_complete:
+    guidance = travel.guidance
+    if travel.states and guidance.is_complete:
         return SUCCEEDED
-    has_failed = any(state.failure for state in states)
-    return ROLLED_BACK if has_failed and not any(state.is_started for state in states) else ""
+    return ROLLED_BACK if guidance.waiting and guidance.waiting.reason == ROLLED_BACK else ""
 
 
 def _entry(revision: str, models: str, result: str, started: datetime | None, now: datetime) -> Manifest:

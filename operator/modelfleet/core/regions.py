@@ -132,9 +132,15 @@ def without_members() -> Cause:
 
 
 def commands_of(owner: ModelDeployment) -> Commands:
-    """Return the commands for the whole. What a place has carried out was meant for that place."""
-    commands = read_commands(owner.body)
+    """Return the commands for the whole. What a place has carried out was meant for that place.
+
+    An approval is for steps only where these ask for one; otherwise it is for the end of the wave, as it would be
+    for the end of a step, whenever that comes.
+    """
+    commands, policy = read_commands(owner.body), owner.spec.rollout
     done = {verb: value for entry in _entries(owner) for verb, value in entry.get("commands", {}).items()}
+    if not (policy and policy.approval):
+        done.pop("approve", None)
     return Commands(commands.given, {**done, **commands.done})
 
 

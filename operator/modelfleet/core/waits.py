@@ -56,6 +56,12 @@ def region_failed(name: str, failure: Failure) -> Waiting:
     return Waiting(ROLLED_BACK, message, stalled=True)
 
 
+def back_in(left: Sequence[str], name: str, failure: Failure) -> Waiting:
+    """Return the wait for regions that go back after a failure in one of them."""
+    message = f"The revision failed in {name}, and {', '.join(left)} still on the way back: {failure.message}"
+    return Waiting("RollingBack", message)
+
+
 def inconclusive(label: str, judgement: Judgement, now: datetime, deadline: datetime) -> Waiting:
     """Return the wait for more to judge by; after the deadline, that of a person who decides."""
     message, is_over = f"{label}: the analysis cannot decide. {judgement.message}", now >= deadline

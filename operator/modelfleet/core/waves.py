@@ -253,8 +253,10 @@ class _Case:
             "RegionRolledBack", f"It went back from the same revision in {failed.name}: {failure.message}"
         )
         recalls = {state.name: recall for state in self._recalled() if state.is_reachable and not state.failure}
-        is_over = not any(state.is_started and state.failure for state in self.states.values()) and not recalls
-        return Guidance(self.journey, gates, recalls, gate if is_over else None)
+        left = [
+            name for name, state in self.states.items() if name in recalls or (state.is_started and state.failure)
+        ]
+        return Guidance(self.journey, gates, recalls, waits.back_in(left, failed.name, failure) if left else gate)
 
     def _recalled(self) -> Iterator[RegionState]:
         """Yield the regions that have to go back: those of a wave with a failure; or all, the last wave first."""

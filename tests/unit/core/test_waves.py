@@ -158,7 +158,8 @@ def test_after_a_failure_no_region_begins_and_those_of_its_wave_go_back() -> Non
     policy = Policy(waves=(Wave("first", ("south",)), Wave("second", ("west", "north")), REST))
     found = told(done("south"), failed("west", started=True), done("north"), state("east"), policy=policy)
     assert (reasons(found), list(found.recalls)) == ({"east": "RolledBack"}, ["north"])
-    assert found.waiting is None
+    assert found.waiting
+    assert (found.waiting.reason, "west, north still" in found.waiting.message) == ("RollingBack", True)
     over = told(
         done("south"), failed("west"), failed("north"), state("east"), policy=policy, journey=found.journey
     )

@@ -209,7 +209,7 @@ def azure_silent_while_it_serves() -> PretendCluster:
     c = serving()
     owner = replace(c.owner, spec=replace(c.owner.spec, models=tuple(_registered(c))))
     resolved = Resolved(owner, trouble=Cause("AzureUnreachable", "No connection."))
-    c.body["status"] = status_of(resolved, c._observed(), None, c.now, c.decisions[-1])
+    c.body["status"] = status_of(resolved, c.observed, None, c.now, c.decisions[-1])
     return c
 
 
@@ -236,7 +236,7 @@ def being_deleted() -> PretendCluster:
 
 
 def _told(c: PretendCluster, resolved: Resolved, cause: Cause) -> PretendCluster:
-    c.body["status"] = json.loads(json.dumps(status_of(resolved, c._observed(), cause, c.now)))
+    c.body["status"] = json.loads(json.dumps(status_of(resolved, c.observed, cause, c.now)))
     return c
 
 
