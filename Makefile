@@ -18,9 +18,14 @@ help: ## Show this list
 demo: $(VENV) ## From nothing to a served model, then a new version under load
 	$(PYTHON) -m samples.demo $(if $(CONTEXT),--context "$(CONTEXT)" --registry "$(REGISTRY)",--name $(NAME))
 
+.PHONY: demo-regions
+demo-regions: $(VENV) ## From nothing to three clusters, then a new version in waves, and one that ends in the first
+	$(PYTHON) -m samples.demo_regions
+
 .PHONY: demo-clean
-demo-clean: $(if $(CONTEXT),$(VENV)) ## Remove the demo's cluster, or from CONTEXT what the demo made
-	$(if $(CONTEXT),$(PYTHON) -m samples.demo --context "$(CONTEXT)" --clean,python3 -m local down $(NAME))
+demo-clean: $(if $(CONTEXT),$(VENV)) ## Remove the demos' clusters, or from CONTEXT what the demo made
+	$(if $(CONTEXT),$(PYTHON) -m samples.demo --context "$(CONTEXT)" --clean,\
+		for name in $(NAME) demo-hub demo-west demo-north; do python3 -m local down $$name || exit; done)
 
 .PHONY: test
 test: check ## Everything: checks, unit, golden, integration and end-to-end tests

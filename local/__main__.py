@@ -71,10 +71,13 @@ def print_images(args: argparse.Namespace) -> None:
 
 
 def serve_storage(args: argparse.Namespace) -> None:
-    """Starts or ends a cluster's storage, and prints its connection string."""
+    """Starts or ends a cluster's storage, and prints its connection string; or names another's there."""
     known = cluster.get(args.name)
     if args.action == "down":
         storage.down(known)
+        return
+    if args.of:
+        storage.announce(known, cluster.get(args.of))
         return
     storage.up(known, args.data, args.tls)
     print(storage.connection_string(known, "https" if args.tls else "http"))
@@ -124,6 +127,7 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("action", choices=["up", "down"])
     add.add_argument("name")
     add.add_argument("--data", type=Path, help="the folder to keep blobs in; the cluster's own by default")
+    add.add_argument("--of", metavar="NAME", help="have URLs mean the storage of that cluster, and start none")
     add.add_argument("--tls", nargs=2, type=Path, metavar=("CERT", "KEY"), help="speak https")
     add = commands.add_parser("gateway", help="start or end a cluster's Gateway")
     add.set_defaults(run=serve_gateway)

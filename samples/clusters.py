@@ -85,6 +85,7 @@ class Local(Cluster):
     """A cluster that `python3 -m local` makes from packages."""
 
     name: str
+    region: str = "westeurope"
 
     @property
     def access(self) -> tuple[str, str]:
@@ -95,7 +96,7 @@ class Local(Cluster):
         return f"export KUBECONFIG={local('kubeconfig', self.name)}", f"make demo-clean NAME={self.name}"
 
     def start(self) -> None:
-        local("up", self.name)
+        local("up", self.name, "--region", self.region)
 
     def images(self) -> Images:
         local("load", self.name, *local("images").split())

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, cast
@@ -90,11 +90,11 @@ class Story:
         print(self.kubectl("get", "mfd", "claims"), end="")
 
     @contextmanager
-    def load(self) -> Iterator[None]:
+    def load(self, rate_per_s: int = RATE_PER_S) -> Iterator[None]:
         """Send requests through the Service, from a pod and so on any cluster, as long as the block lasts."""
         self.kubectl("delete", "pod", "load", "--ignore-not-found")
         pod = (f"--image={self.images.operator}", f"--labels={LABEL}={DEMO}", "--restart=Never", "--rm", "--stdin")
-        program = ("python3", "-c", LOAD.read_text(), "http://claims", f"--rate={RATE_PER_S}")
+        program = ("python3", "-c", LOAD.read_text(), "http://claims", f"--rate={rate_per_s}")
         with self.cluster.beside("run", "load", *pod, "--quiet", "--command", "--", *program) as process:
             stdin, stdout = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
             # A load that goes on gives back each line that it gets; it ends with its input.
@@ -155,12 +155,7 @@ def main() -> None:
     if args.clean:
         Existing(args.context, args.registry).clean()
         return
-    tell(Story(Existing(args.context, args.registry) if args.context else Local(args.name)))
-
-
-def tell(story: Story) -> None:
-    """Run chapter by chapter."""
-    start = time.monotonic()
+    story = Story(Existing(args.context, args.registry) if args.context else Local(args.name))
     chapters = (
         story.start_cluster,
         story.build_images,
@@ -170,10 +165,16 @@ def tell(story: Story) -> None:
         story.score,
         story.change_version,
     )
+    tell(chapters, story.what_next)
+
+
+def tell(chapters: Sequence[Callable[[], None]], what_next: Callable[[], str]) -> None:
+    """Run chapter by chapter."""
+    start = time.monotonic()
     for number, chapter in enumerate(chapters, 1):
         print(f"\n[{number}/{len(chapters)}, {time.monotonic() - start:.0f} s] {chapter.__doc__}", flush=True)
         chapter()
-    print(f"\nDone in {time.monotonic() - start:.0f} s.\n{story.what_next()}")
+    print(f"\nDone in {time.monotonic() - start:.0f} s.\n{what_next()}")
 
 
 if __name__ == "__main__":
