@@ -69,6 +69,10 @@ bench-fetch: $(VENV) ## Measure the fetcher with a model of 1 GB, beside a plain
 bench-shadow: $(VENV) ## Measure what mirroring requests costs those whose requests they are
 	$(PYTHON) -m bench.shadow
 
+.PHONY: bench-members
+bench-members: $(VENV) ## Measure what fifty member clusters cost a hub; takes 16 GiB of memory
+	$(PYTHON) -m bench.members
+
 .PHONY: bench-serving
 bench-serving: $(VENV) ## Measure the scoring server beside its peers; takes wrk, a quiet machine, hours
 	$(PYTHON) -m bench.serving

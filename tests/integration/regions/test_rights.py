@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from modelfleet.core.inventory.rights import needed
-from tests.integration.regions.conftest import ACCOUNT, Member
 from tests.integration.regions.fleet import Places, claims, reason, settle
 from tests.support.audit import AuditLog
 from tests.support.kubectl import Kubectl
+from tests.support.members import ACCOUNT, Member
 from tests.support.modeldeployments import apply, exists
 from tests.support.operator import SYSTEM, OperatorProcess
 
