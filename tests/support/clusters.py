@@ -87,8 +87,12 @@ class LocalCluster:
         """The API server stops in its tracks: connections are made, and nothing is answered."""
         ControlPlane(self.kubeconfig).freeze_api_server()
 
+    def answer_with(self, status: int) -> None:
+        """Whatever the API server is asked, it answers with that HTTP status."""
+        ControlPlane(self.kubeconfig).answer_with(status)
+
     def resume_api(self) -> None:
-        """The API server serves again, whether it was stopped or frozen; it has forgotten nothing."""
+        """The API server serves again as before, whatever became of it; it has forgotten nothing."""
         ControlPlane(self.kubeconfig).start_again()
 
 

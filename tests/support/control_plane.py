@@ -16,6 +16,7 @@ from tests.support.until import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 API_SERVER = "kube-apiserver"
+ANSWERING = str(Path(__file__).with_name("answering.py"))
 FORGET = """
 import json, urllib.request
 def ask(what, **asked):
@@ -47,12 +48,26 @@ class ControlPlane:
         """Stop the API server in its tracks: the kernel still takes connections, and nobody answers."""
         self._strike(signal.SIGSTOP)
 
+    def answer_with(self, status: int) -> None:
+        """Have something else in the place of the API server, which answers everything with that HTTP status."""
+        self.kill_api_server()
+        cluster = get(self.cluster)
+        url, pki = urlsplit(cluster.server), cluster.data / "pki"
+        where = (url.hostname or "", str(url.port))
+        identity = (str(pki / "kube-apiserver.crt"), str(pki / "kube-apiserver.key"))
+        command = (sys.executable, ANSWERING, *where, *identity, str(status))
+        sandbox.start(self.cluster, cluster.data / "log" / "answering.log", *command)
+        wait_until(self.listens)
+
     def forget_history(self) -> None:
         """Have etcd drop all versions of objects but the newest."""
         sandbox.enter(self.cluster, sys.executable, "-c", FORGET)
 
     def start_again(self) -> None:
         """Start what does not run, thaw what is frozen, and return when the cluster serves."""
+        if impostor := sandbox.find(self.cluster, Path(sys.executable).name):
+            os.kill(impostor, signal.SIGKILL)
+            wait_until(lambda: not self.listens())
         if sandbox.find(self.cluster, API_SERVER):
             self._strike(signal.SIGCONT)
         # No node but the one that it has.

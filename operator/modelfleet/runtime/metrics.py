@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from modelfleet.core.errors import ModelfleetError
+from modelfleet.core.inventory.site import State
 from modelfleet.core.memory import Move
+from modelfleet.reconcile.members import Members
 from modelfleet.reconcile.queue import Queue
 from modelfleet.reconcile.world import Key, World
 
@@ -67,22 +69,23 @@ class Metrics:
 
         return measured
 
-    def watch(self, world: World, queue: Queue[Key]) -> None:
-        """Show the state of the caches and the queue from now on."""
-        self.registry.register(_State(world, queue))
+    def watch(self, world: World, queue: Queue[Key], members: Members) -> None:
+        """Show the state of the caches, the queue and the member clusters from now on."""
+        self.registry.register(_State(world, queue, members))
 
 
 class _State(Collector):
     """Gauges that are read off at the moment of a scrape."""
 
-    def __init__(self, world: World, queue: Queue[Key]) -> None:
+    def __init__(self, world: World, queue: Queue[Key], members: Members) -> None:
         self._world = world
         self._queue = queue
+        self._members = members
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
+    def describe(self) -> Iterator[Metric]:
         return iter(())
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "modelfleet_queue_depth", "ModelDeployments that wait for a worker.", value=len(self._queue)
         )
@@ -96,6 +99,21 @@ class _State(Collector):
             value=time.monotonic() - min(reflector.last_sync for reflector in self._world.reflectors),
         )
         yield silence
+        if self._members.is_configured:
+            yield from self._of_members()
+
+    def _of_members(self) -> Iterator[Metric]:
+        reachable = GaugeMetricFamily(
+            "modelfleet_member_reachable", "1 while a member cluster answers.", labels=["cluster", "region"]
+        )
+        for site in self._members.sites():
+            reachable.add_metric([site.name, site.region], site.state is State.REACHABLE)
+        yield reachable
+        yield CounterMetricFamily(
+            "modelfleet_inventory_failures",
+            "Readings of the descriptions of member clusters that failed.",
+            value=self._members.failed_readings,
+        )
 
 
 async def serve(metrics: Metrics, port: int) -> web.AppRunner:

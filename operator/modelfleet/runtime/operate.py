@@ -50,7 +50,7 @@ async def operate(client: KubeClient, settings: Settings, metrics: Metrics, stop
     defaults = Defaults(settings.server_image, settings.identity)
     regions = Regions(world, members, hub, azure, reporter, defaults, _now, metrics.moved)
     reconciler = Reconciler(world, azure, reporter, defaults, _now, metrics.moved, regions)
-    metrics.watch(world, queue)
+    metrics.watch(world, queue, members)
     metrics.leading.set(1)
     async with asyncio.TaskGroup() as group:
         # All tasks are made before kopf starts: when it ends, it cancels every task that is younger than itself.

@@ -13,6 +13,8 @@ from tests.support.members import RIGHTS, Member, description, grant
 from tests.support.operator import SYSTEM, OperatorProcess
 
 REGIONS = {"modelfleet-west": "westeurope", "modelfleet-north": "northeurope"}
+VARIABLES = {"MODELFLEET_ARGOCD_NAMESPACE": SYSTEM}
+"""With these the operator finds its members."""
 
 
 @pytest.fixture(scope="package")
@@ -48,8 +50,7 @@ def operator(
     operator_kubeconfig: Path, joined: dict[str, Member], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
     """An operator that leads and knows the members."""
-    variables = {"MODELFLEET_ARGOCD_NAMESPACE": SYSTEM}
-    process = OperatorProcess.start(operator_kubeconfig, tmp_path_factory.mktemp("operator"), variables=variables)
+    process = OperatorProcess.start(operator_kubeconfig, tmp_path_factory.mktemp("operator"), variables=VARIABLES)
     yield process.wait_until_leading()
     assert process.stop() == 0
     assert "Traceback" not in process.log.read_text()

@@ -1,11 +1,13 @@
 """One ModelDeployment on the hub becomes pods in the member clusters of all regions that it names."""
 
 from functools import partial
+from urllib.request import urlopen
 
 from tests.integration.regions.fleet import Places, claims, reason, region, settle
 from tests.support.audit import AuditLog
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
+from tests.support.members import Member
 from tests.support.modeldeployments import apply, exists, model_deployment, read, ready_reason
 from tests.support.operator import OperatorProcess
 
@@ -102,3 +104,13 @@ def test_an_idle_fleet_writes_nothing(
     kubectl("annotate", "mfd/claims", "touched-")
     assert ready_reason(kubectl, "Serving") == before
     assert [write for write in audit.writes() if f"/{kubectl.namespace}/" in write and "status" in write] == []
+
+
+def test_the_metrics_tell_which_members_answer(operator: OperatorProcess, joined: dict[str, Member]) -> None:
+    def metrics() -> str:
+        with urlopen(f"http://127.0.0.1:{operator.port}/metrics") as page:
+            return str(page.read().decode())
+
+    named = [f'{{cluster="{member.name}",region="{member.region}"}} 1.0' for member in joined.values()]
+    eventually(lambda: all(f"modelfleet_member_reachable{line}" in metrics() for line in named))
+    assert "modelfleet_inventory_failures_total 0.0" in metrics()
