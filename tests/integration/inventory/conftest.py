@@ -15,34 +15,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.integration.kube.gate import Gate, gate_to
-from tests.support.definitions import established
+from tests.support.definitions import install_cluster_profiles
 from tests.support.kubectl import Kubectl
 from tests.unit.inventory.descriptions import b64, cluster_profile, kubeconfig
 
 COMMAND = [sys.executable, "-m", "modelfleet.cli.main", "cluster"]
 REPOSITORY = Path(__file__).parents[3]
-PROFILES = "clusterprofiles.multicluster.x-k8s.io"
-DEFINITION = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {
-        "name": PROFILES,
-        "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"},
-    },
-    "spec": {
-        "group": "multicluster.x-k8s.io",
-        "names": {"kind": "ClusterProfile", "plural": "clusterprofiles"},
-        "scope": "Namespaced",
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-            }
-        ],
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -67,9 +45,7 @@ def way(control_plane: Path) -> Way:
 @pytest.fixture(scope="session")
 def profiles(control_plane: Path) -> None:
     """The cluster knows ClusterProfiles."""
-    kubectl = Kubectl(control_plane)
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(DEFINITION))
-    established(kubectl, PROFILES)
+    install_cluster_profiles(Kubectl(control_plane))
 
 
 @pytest.fixture

@@ -1,6 +1,11 @@
-"""Three clusters, one object: a version comes to users region by region, and a bad one to no more than one."""
+"""Three clusters, one object: a version comes to users region by region, and a bad one to no more than one.
+
+The clusters are members by all three formats. One is described by a ClusterProfile, and so signed in to by way of
+Microsoft Entra; the Entra of these tests gives a token that the member takes, as AKS takes Entra's.
+"""
 
 import asyncio
+import json
 import subprocess
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -8,10 +13,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from modelfleet.core.inventory.member import AKS_SERVER_ID
+from tests.e2e.azure.conftest import OPERATOR, Site
 from tests.e2e.conftest import CLUSTER, STORAGE, Storage, Users, users
 from tests.integration.cli.test_rollouts import COMMAND, environment, said
 from tests.integration.regions.fleet import region, version_in
 from tests.support.clusters import LocalCluster
+from tests.support.definitions import install_cluster_profiles
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
 from tests.support.modeldeployments import Manifest, apply, model_deployment, ready_reason, status_of
@@ -27,6 +35,10 @@ ROLLOUT = {
     "progressDeadline": "2m",
     "waves": [{"name": "pilot", "regions": ["westeurope"]}, {"name": "rest", "regions": ["*"], "approval": True}],
 }
+PROFILES = {
+    "MODELFLEET_CLUSTER_PROFILES_NAMESPACE": SYSTEM,
+    "MODELFLEET_ACCESS_PROVIDERS": "fleet=azure-workload-identity",
+}
 ARGOCD = "argocd.argoproj.io/secret-type=cluster"
 Places = Mapping[str, Kubectl]
 
@@ -38,27 +50,31 @@ def claims(number: str, path: str = "") -> Manifest:
 
 
 @pytest.fixture(scope="module")
-def regions(storage: Storage) -> Iterator[dict[str, LocalCluster]]:
-    """Clusters by their regions: one that was joined, one of Cluster API's, and the hub itself."""
+def regions(storage: Storage, site: Site) -> Iterator[dict[str, LocalCluster]]:
+    """Clusters by their regions: one of Cluster API, one of a ClusterProfile, and the hub itself as of Argo CD."""
+    system = Kubectl(HUB.kubeconfig, SYSTEM)
+    install_cluster_profiles(system)
+    system("set", "env", OPERATOR, *(f"{name}={value}" for name, value in PROFILES.items()))
+    system("rollout", "status", OPERATOR, "--timeout=120s")
     try:
         for member, name in ((WEST, "westeurope"), (NORTH, "northeurope")):
             member.up(name)
             member.load_images("server")
             member.use_storage_of(HUB)
             join(member, name)
-        system = Kubectl(HUB.kubeconfig, SYSTEM)
-        describe_as_cluster_api_does(system, NORTH, "northeurope")
-        system("delete", "secret", "-l", f"{ARGOCD},topology.kubernetes.io/region=northeurope")
+        system("delete", "secret", "-l", ARGOCD)
+        describe_as_cluster_api_does(system, WEST, "westeurope")
+        describe_as_fleet_managers_do(system, NORTH, "northeurope", site)
         describe_itself(system, "eastus")
         yield {"westeurope": WEST, "northeurope": NORTH, "eastus": HUB}
-        system("delete", "secret", "-l", "topology.kubernetes.io/region")
+        system("delete", "secret,clusterprofile", "-l", "topology.kubernetes.io/region")
     finally:
         for member in (WEST, NORTH):
             member.down()
 
 
 def join(member: LocalCluster, name: str) -> None:
-    """Give the hub the least rights in the member, and the member's description, as a platform engineer does."""
+    """Give the hub the least rights in the member, as a platform engineer does."""
     context = Kubectl(member.kubeconfig)("config", "current-context").strip()
     options = ["--argocd", SYSTEM, "--region", name, "--member-kubeconfig", str(member.kubeconfig)]
     command = [*COMMAND, "cluster", "join", member.name, *options, "--member-context", context]
@@ -77,6 +93,19 @@ def describe_as_cluster_api_does(system: Kubectl, member: LocalCluster, name: st
         "data": {"value": b64encode(kubeconfig.encode()).decode()},
     }
     apply(system, secret)
+
+
+def describe_as_fleet_managers_do(system: Kubectl, member: LocalCluster, name: str, site: Site) -> None:
+    """Say where the member is; who is to sign in there, the operator's own settings say."""
+    site.cloud.control.entra.gives[AKS_SERVER_ID] = member.token_for("modelfleet-hub", SYSTEM)
+    cluster = json.loads(member.kubeconfig.read_text())["clusters"][0]["cluster"]
+    profile = {
+        "apiVersion": "multicluster.x-k8s.io/v1alpha1",
+        "kind": "ClusterProfile",
+        "metadata": {"name": member.name, "labels": {"topology.kubernetes.io/region": name}},
+        "status": {"accessProviders": [{"name": "fleet", "cluster": cluster}]},
+    }
+    apply(system, profile)
 
 
 def describe_itself(system: Kubectl, name: str) -> None:
