@@ -18,6 +18,7 @@ from modelfleet.core.registered import Principal, Resolution, Signed
 from modelfleet.core.revision import revision_of
 from modelfleet.core.views import (
     KINDS,
+    ConfigMapView,
     DeploymentView,
     ModelView,
     PodDisruptionBudgetView,
@@ -67,7 +68,7 @@ def possible_names(owner: ModelDeployment) -> set[ChildKey]:
     tracks = {names.track_service(owner.name, track) for track in (names.STABLE, names.CANARY)}
     named = {
         "Secret": {names.credentials_secret(owner.name)},
-        "ConfigMap": {names.live_settings(owner.name)},
+        "ConfigMap": {names.live_settings(owner.name), names.samples(owner.name)},
         "Service": {owner.name, *tracks},
         "Deployment": {owner.name, names.canary_deployment(owner.name)},
     }
@@ -133,6 +134,7 @@ def children_of(
         ServiceAccountView(owner.name),
         *_secret(owner, observed),
         *endpoint.live_settings(owner, decision),
+        *_samples(owner, observed),
         network_policy(owner, observed, is_settled=is_settled(owner, observed)),
         PodDisruptionBudgetView(owner.name, names.pod_selector(owner.name)),
         *endpoint.services(owner),
@@ -186,6 +188,12 @@ def _secret(owner: ModelDeployment, observed: Observed) -> Iterator[SecretView]:
     data |= _kept_keys(owner, observed)
     if data:
         yield SecretView(names.credentials_secret(owner.name), data)
+
+
+def _samples(owner: ModelDeployment, observed: Observed) -> Iterator[ConfigMapView]:
+    """Yield the copy of the golden samples that pods need in another cluster than the user's ConfigMap is in."""
+    if owner.hub and observed.samples:
+        yield ConfigMapView(names.samples(owner.name), observed.samples.get("data") or {})
 
 
 def _credentials(model: Model, owner: ModelDeployment, observed: Observed) -> Manifest:
@@ -292,9 +300,8 @@ def _recorded_template(live: Deployment | None, revision: str) -> Manifest | Non
 
 
 def _pod(owner: ModelDeployment, track: str, revision: str, defaults: Defaults) -> PodView:
-    spec = owner.spec
+    spec, is_canary = owner.spec, track == names.CANARY
     selector = names.track_selector(owner.name, track)
-    is_canary, policy = track == names.CANARY, spec.rollout
     models = tuple(_model(index, model, spec, defaults) for index, model in enumerate(spec.models))
     return PodView(
         labels={**names.managed_labels(owner.name, owner.hub), **selector, names.REVISION: revision},
@@ -310,9 +317,15 @@ def _pod(owner: ModelDeployment, track: str, revision: str, defaults: Defaults) 
         pass_through=spec.pod,
         has_spread="topologySpreadConstraints" in spec.pod,
         live_settings="" if is_canary else names.live_settings(owner.name),  # one that mirrored would ask itself
-        samples=policy.samples if is_canary and policy else "",
+        samples=_samples_name(owner) if is_canary else "",
         start_limit_s=max(PROGRESS_DEADLINE_S, _progress_deadline_s(spec)),
     )
+
+
+def _samples_name(owner: ModelDeployment) -> str:
+    """Return the ConfigMap with what a canary has to answer before it is ready, if anything."""
+    named = owner.spec.rollout.samples if owner.spec.rollout else ""
+    return names.samples(owner.name) if named and owner.hub else named
 
 
 def _model(index: int, model: Model, spec: Spec, defaults: Defaults) -> ModelView:

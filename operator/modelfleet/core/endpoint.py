@@ -47,7 +47,8 @@ def live_settings(owner: ModelDeployment, decision: Decision) -> Iterator[Config
     host = f"{names.track_service(owner.name, names.CANARY)}.{owner.namespace}.svc"
     url = f"http://{host}:{owner.spec.service.port}"
     mirror = {"url": url, "percent": shadow.percent, "tolerance": shadow.tolerance}
-    yield ConfigMapView(names.live_settings(owner.name), json.dumps({"mirror": mirror} if is_on else {}))
+    settings = json.dumps({"mirror": mirror} if is_on else {})
+    yield ConfigMapView(names.live_settings(owner.name), {"live.yaml": settings})
 
 
 def mirrors(owner: ModelDeployment) -> bool:

@@ -77,6 +77,11 @@ def track_service(owner: str, track: str) -> str:
     return f"{owner}-{track}"
 
 
+def samples(owner: str) -> str:
+    """Return the name of the copy of golden samples that pods in a member cluster have to answer."""
+    return f"{owner}-samples"
+
+
 def live_settings(owner: str) -> str:
     """Return the name of the ConfigMap with the settings that stable pods follow without a restart."""
     return f"{owner}-settings"

@@ -21,7 +21,8 @@ class Observed:
     ``children`` are the objects that carry the owner's label, ``credentials`` the user's Secrets that the spec
     names (None for one that is absent), ``autoscaled`` tells whether a HorizontalPodAutoscaler owns the replicas,
     ``signed`` are the addresses that open the models of registries, by the model's name, ``has_gateway_api``
-    whether the cluster knows what an HTTPRoute is.
+    whether the cluster knows what an HTTPRoute is, and ``samples`` is the user's ConfigMap of golden samples,
+    where pods in other clusters need a copy.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=dict)
@@ -30,6 +31,7 @@ class Observed:
     autoscaled: bool = False
     signed: Mapping[str, Signed] = field(default_factory=dict)
     has_gateway_api: bool = True
+    samples: Manifest | None = None
 
     def deployment(self, name: str) -> Deployment | None:
         """Return the named Deployment, or None while there is none."""

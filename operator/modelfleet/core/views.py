@@ -5,6 +5,7 @@ Templates hold shape, these hold decisions. A view names no colour of YAML and n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelfleet.core.manifest import Manifest
@@ -72,10 +73,10 @@ class HTTPRouteView:
 
 @dataclass(frozen=True, slots=True)
 class ConfigMapView:
-    """Settings that servers follow without a restart, as the text of their file ``live.yaml``."""
+    """Files for the servers, by their names, as text."""
 
     name: str
-    settings: str
+    data: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,11 +210,11 @@ def _together(visits: Sequence[_Visit]) -> Observed:
 
 
 def _knowing(visit: _Visit, observed: Observed, resolved: Resolved) -> _Visit:
-    """Return the visit with what the hub knows: the users' Secrets, and what Azure has signed."""
+    """Return the visit with what the hub knows: the users' Secrets and samples, and what Azure has signed."""
     if visit.observed is None:
         return visit
-    known = replace(visit.observed, credentials=observed.credentials, signed=resolved.signed)
-    return replace(visit, observed=known)
+    known = replace(visit.observed, credentials=observed.credentials, samples=observed.samples)
+    return replace(visit, observed=replace(known, signed=resolved.signed))
 
 
 def _stuck(found: _Visit, part: ModelDeployment, cause: Cause, now: datetime) -> _Visit:

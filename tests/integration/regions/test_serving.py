@@ -81,6 +81,22 @@ def test_an_orphan_goes_on_serving_when_it_is_deleted(
     assert not is_empty(places["northeurope"])
 
 
+def test_a_canary_finds_the_golden_samples_of_the_hub(
+    operator: OperatorProcess, kubectl: Kubectl, places: Places
+) -> None:
+    rollout = {"canary": {"steps": [50], "pause": "1h"}, "analysis": {"smoke": {"configMapRef": "golden"}}}
+    west = {"westeurope": places["westeurope"]}
+    apply(kubectl, claims(regions=[WEST], rollout=rollout))
+    settle(west, reason(kubectl, "Serving"))
+    apply(kubectl, claims("2", regions=[WEST], rollout=rollout))
+    status = ready_reason(kubectl, "SamplesMissing")
+    assert "golden" in status["message"]
+    samples = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "golden"}, "data": {"a.json": "[]"}}
+    apply(kubectl, samples)
+    settle(west, reason(kubectl, "CanaryRunning"))
+    assert exists(places["westeurope"], "configmap", "claims-samples")["data"] == samples["data"]
+
+
 def test_a_region_without_a_cluster_is_told(operator: OperatorProcess, kubectl: Kubectl) -> None:
     apply(kubectl, model_deployment(region="eastus"))
     status = ready_reason(kubectl, "RegionUnknown")

@@ -89,7 +89,7 @@ VIEWS: Mapping[str, Callable[[Word], View]] = {
     "NetworkPolicy": lambda word: NetworkPolicyView(
         word("name"), {"a": word("selector")}, (443, 10000), True, True
     ),
-    "ConfigMap": lambda word: ConfigMapView(word("name"), word("settings")),
+    "ConfigMap": lambda word: ConfigMapView(word("name"), {"live.yaml": word("text")}),
     "HTTPRoute": lambda word: HTTPRouteView(
         word("name"), {"name": word("gateway")}, (word("host"),), {word("service"): 100}, 80
     ),
