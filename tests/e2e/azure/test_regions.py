@@ -16,13 +16,14 @@ import pytest
 from modelfleet.core.inventory.member import AKS_SERVER_ID
 from tests.e2e.azure.conftest import OPERATOR, Site
 from tests.e2e.conftest import CLUSTER, STORAGE, Storage, Users, users
+from tests.e2e.diary import diary
 from tests.integration.cli.test_rollouts import COMMAND, environment, said
 from tests.integration.regions.fleet import region, version_in
 from tests.support.clusters import LocalCluster
 from tests.support.definitions import install_cluster_profiles
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
-from tests.support.modeldeployments import Manifest, apply, model_deployment, ready_reason, status_of
+from tests.support.modeldeployments import Manifest, apply, condition, model_deployment, ready_reason, status_of
 from tests.support.operator import SYSTEM
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -144,9 +145,33 @@ def versions(places: Places) -> dict[str, str]:
     return {name: version_in(place) for name, place in places.items()}
 
 
+def contradictions(status: Manifest) -> Iterator[str]:
+    """What a status says that cannot be so at once."""
+    regions, target = status.get("regions", []), status.get("revision")
+    ready = sum(entry["ready"] for entry in regions)
+    if status.get("regionsReady", f"{ready}/{len(regions)}") != f"{ready}/{len(regions)}":
+        yield "another number of regions is ready"
+    if condition(status, "Ready").get("status") == "True" and {r["stableRevision"] for r in regions} != {target}:
+        yield "it is ready, and not all regions serve the target"
+    pilot = region(status, "westeurope") if regions else {}
+    done = [entry["revision"] for entry in pilot.get("history", []) if entry["result"] == "Succeeded"]
+    begun = [r["name"] for r in regions[1:] if r.get("rollout", {}).get("revision") == target]
+    if begun and target not in done:
+        yield f"{begun} began before the pilot was done"
+
+
 async def test_a_version_comes_in_waves_and_a_bad_one_stays_in_the_first_region(
     kubectl: Kubectl, places: dict[str, Kubectl]
 ) -> None:
+    with diary(kubectl) as seen:
+        await tell_of_waves(kubectl, places)
+        statuses = [body.get("status", {}) for body in seen.versions("modeldeployments", "claims")]
+    assert [found for status in statuses for found in contradictions(status)] == []
+    told = [entry["stableRevision"] for entry in statuses[-1]["regions"]]
+    assert len(set(told)) == 1
+
+
+async def tell_of_waves(kubectl: Kubectl, places: dict[str, Kubectl]) -> None:
     await asyncio.to_thread(apply, kubectl, claims("1"))
     await approve(kubectl)
     status = await becomes(kubectl, "Serving")
