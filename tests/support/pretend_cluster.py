@@ -1,8 +1,4 @@
-"""A pretended cluster: the operator's own decisions, from facts to status, against pretended Deployments and time.
-
-Nothing is asked for at regular times. A reconcile happens only where the operator would have one: when a watch
-tells of something that it has not done itself, and when it wanted to look again.
-"""
+"""A pretended cluster: the operator's own decisions, from facts to status, against pretended Deployments and time."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from modelfleet.core import names
@@ -34,20 +30,15 @@ from tests.support.modeldeployments import model_deployment
 from tests.support.objects import DEFAULTS, stored_owner
 from tests.support.pretend_deployments import Behaviour, Controller, Manifest, Pod
 from tests.support.pretend_gateway import PretendGateway
+from tests.support.pretend_time import Crash, PretendTime
 from tests.support.schema import crd_schema, violations
 
 START = datetime(2025, 11, 22, 13, tzinfo=UTC)
 STATUS = crd_schema("status")
-CHURN = 20
-"""So many reconciles without any time between them are a loop."""
-
-
-class Crash(Exception):
-    """The operator's process ends here."""
 
 
 @dataclass
-class PretendCluster:
+class PretendCluster(PretendTime):
     """One ModelDeployment named claims, and everything that there is of it."""
 
     body: Manifest
@@ -184,37 +175,9 @@ class PretendCluster:
 
     # What happens
 
-    def run(self, seconds: float = 0) -> None:
-        """Let so much time pass, with everything that happens in it."""
-        until, at_once = self.now + timedelta(seconds=seconds), 0
-        while True:
-            self.is_news |= self.controller.work(self.now)
-            self.is_news |= self.gateway.work(self.others.get(("HTTPRoute", "claims")), self.now)
-            if self.is_news or (self.look_again and self.look_again <= self.now):
-                at_once += 1
-                assert at_once < CHURN, [self.now, self.status, self.decisions[-2:]]
-                self.work()
-            elif self.now >= until:
-                return
-            else:
-                self.pass_to(self.next_moment(until))
-                at_once = 0
-
-    def run_until(self, what: Any, within_s: float = 3600) -> None:
-        """Let time pass until that is so; what is asked has no argument."""
-        end = self.now + timedelta(seconds=within_s)
-        self.run()
-        while not what():
-            assert self.now < end, f"not within {within_s} s: {json.dumps(self.status, indent=1)}"
-            self.run((self.next_moment(end) - self.now).total_seconds())
-
-    def work(self) -> None:
-        """One reconcile; a process that ends in it is started again."""
-        self.is_news, self.look_again = False, None
-        try:
-            self.reconcile()
-        except Crash:
-            self.is_news = True
+    def happens(self) -> bool:
+        has_worked = self.controller.work(self.now)
+        return self.gateway.work(self.others.get(("HTTPRoute", "claims")), self.now) or has_worked
 
     def reconcile(self) -> None:
         """What the reconciler does, without its I/O."""
@@ -296,12 +259,10 @@ class PretendCluster:
                 raise Crash
 
     def next_moment(self, until: datetime) -> datetime:
-        """When something is due next, at the latest `until`."""
         moments = (self.controller.next_moment(self.now), self.gateway.next_moment(), self.look_again)
         return min([until, *(moment for moment in moments if moment and moment > self.now)])
 
     def pass_to(self, moment: datetime) -> None:
-        """Let time pass in which nothing happens but requests."""
         self.controller.serve(self.requests_per_s * (moment - self.now).total_seconds())
         self.now = moment
 

@@ -1,6 +1,6 @@
 """A pretended hub: one ModelDeployment in several pretended clusters, some of which may not answer for a while.
 
-Reconciles happen only where the operator would have one, and do what its reconciler of regions does, without I/O.
+It does what the operator's reconciler of regions does, without I/O.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from modelfleet.core import names
@@ -24,15 +24,16 @@ from modelfleet.core.rollout import succeeded
 from modelfleet.core.waves import Guidance, RegionState, guide, read_journey
 from tests.support.modeldeployments import model_deployment
 from tests.support.objects import stored_owner
-from tests.support.pretend_cluster import CHURN, START, STATUS, Crash, PretendCluster
+from tests.support.pretend_cluster import START, STATUS, PretendCluster
 from tests.support.pretend_deployments import Behaviour, Manifest
+from tests.support.pretend_time import Crash, PretendTime
 from tests.support.schema import violations
 
 REGIONS = ("west", "north", "east")
 
 
 @dataclass
-class PretendFleet:
+class PretendFleet(PretendTime):
     """One ModelDeployment named claims, and a cluster in each of the regions."""
 
     body: Manifest
@@ -141,53 +142,18 @@ class PretendFleet:
 
     # How time passes
 
-    def run(self, seconds: float = 0) -> None:
-        """Let so much time pass, with everything that happens in it."""
-        until, at_once = self.now + timedelta(seconds=seconds), 0
-        while True:
-            self.is_news |= self._work()
-            if self.is_news or (self.look_again and self.look_again <= self.now):
-                at_once += 1
-                assert at_once < CHURN * len(self.clusters), [self.now, self.status]
-                self._reconciled()
-            elif self.now >= until:
-                return
-            else:
-                self._pass_to(self._next_moment(until))
-                at_once = 0
-
-    def run_until(self, what: Any, within_s: float = 7200) -> None:
-        """Let time pass until that is so; what is asked has no argument."""
-        end = self.now + timedelta(seconds=within_s)
-        self.run()
-        while not what():
-            assert self.now < end, f"not within {within_s} s: {json.dumps(self.status, indent=1)}"
-            self.run((self._next_moment(end) - self.now).total_seconds())
-
-    def _work(self) -> bool:
-        """Do what controllers and kubelets do everywhere; tell whether a watch has told of it."""
-        news = [
-            region for region, cluster in self.clusters.items() if cluster.controller.work(self.now)
-        ]  # all of them work, whoever sees it
+    def happens(self) -> bool:
+        news = [region for region, cluster in self.clusters.items() if cluster.happens()]
         return any(region not in self.away for region in news)
 
-    def _next_moment(self, until: datetime) -> datetime:
-        # What a place wants to look at again is part of what the fleet wants.
+    def next_moment(self, until: datetime) -> datetime:
         moments = [cluster.controller.next_moment(self.now) for cluster in self.clusters.values()]
         return min([until, *(moment for moment in (*moments, self.look_again) if moment and moment > self.now)])
 
-    def _pass_to(self, moment: datetime) -> None:
+    def pass_to(self, moment: datetime) -> None:
         for cluster in self.clusters.values():
             cluster.pass_to(moment)
         self.now = moment
-
-    def _reconciled(self) -> None:
-        """One reconcile; a process that ends in it is started again."""
-        self.is_news, self.look_again = False, None
-        try:
-            self.reconcile()
-        except Crash:
-            self.is_news = True
 
     # What the operator does
 
