@@ -1,4 +1,4 @@
-"""A pretended cluster: the operator's own decisions, from facts to status, against pretended Deployments and time."""
+"""A pretended cluster: the operator's own decisions, from facts to status, in pretended time."""
 
 from __future__ import annotations
 
