@@ -29,7 +29,7 @@ demo-clean: $(if $(CONTEXT),$(VENV)) ## Remove the demos' clusters, or from CONT
 
 .PHONY: test
 test: check ## Everything: checks, unit, golden, integration and end-to-end tests
-	$(PYTHON) -m pytest --durations=15
+	$(PYTHON) -m pytest --numprocesses=2 --dist=loadgroup --durations=15
 
 .PHONY: check
 check: $(VENV) ## Layout, lint, types, layers
@@ -51,7 +51,7 @@ proto: $(VENV) ## Generate the messages of gRPC from their definitions
 
 .PHONY: unit
 unit: $(VENV) ## The tests that need no cluster
-	$(PYTHON) -m pytest tests/layout tests/unit tests/golden
+	$(PYTHON) -m pytest --numprocesses=2 tests/layout tests/unit tests/golden
 
 .PHONY: images
 images: $(VENV) ## Build both images and say how large they are

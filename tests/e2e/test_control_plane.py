@@ -75,6 +75,7 @@ async def test_the_api_server_dies_and_all_watches_are_lost_in_each_step(kubectl
         assert seen.places() == ALL_THE_WAY
         assert seen.canary_replicas() == [1, 2]
         assert (len(seen.pods("canary")), len(seen.pods("stable"))) == (2, 2 + 2)
-        assert seen.fewest_stable_pods() == 2
+        # Not how many were available: a node that the API server has not heard of for long counts as lost.
+        assert {body["spec"]["replicas"] for body in seen.versions("deployments", "claims")} == {2}
     assert relisted(audit) >= {"modeldeployments", "deployments", "pods", "services"}
     assert audit.written_without_the_lead() == []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from modelfleet.core import names
@@ -17,7 +17,16 @@ from modelfleet.core.conditions import find
 from modelfleet.core.inventory.site import Site, State
 from modelfleet.core.observed import Observed
 from modelfleet.core.overview import Travel, overview
-from modelfleet.core.regions import Place, commands_of, entry_of, part_of, places_of, state_of, unseen_entry
+from modelfleet.core.regions import (
+    Place,
+    commands_of,
+    entry_of,
+    part_of,
+    places_of,
+    settling,
+    state_of,
+    unseen_entry,
+)
 from modelfleet.core.registered import Resolved
 from modelfleet.core.revision import revision_of
 from modelfleet.core.rollout import succeeded
@@ -29,6 +38,7 @@ from tests.support.pretend_deployments import Behaviour, Manifest
 from tests.support.pretend_time import Crash, PretendTime
 from tests.support.schema import violations
 
+SETTLE = timedelta(seconds=60)
 REGIONS = ("west", "north", "east")
 
 
@@ -191,12 +201,13 @@ class PretendFleet(PretendTime):
         cluster = self.clusters[place.region.name]
         part = part_of(owner, place, "uid-of-hub", self.now)
         cluster.crash_in, self.crash_in = self.crash_in, None
-        gate, recall = guidance.gates.get(place.name), guidance.recalls.get(place.name)
+        gate = guidance.gates.get(place.name, settling(place, SETTLE, self.now))
+        recall = guidance.recalls.get(place.name)
         status = cluster.brought(part, gate, recall)
         self.stalled |= {place.name} if find(status["conditions"], "Stalled") else set()
         cluster.crash_in, self.crash_in = None, cluster.crash_in
         self._look_at(cluster.look_again)
-        return Place(place.name, place.region, place.site, entry_of(place, status))
+        return Place(place.name, place.region, place.site, entry_of(place, status, self.now))
 
     def _observed(self, place: Place) -> Observed | None:
         return self.clusters[place.region.name].observed if place.is_reachable else None

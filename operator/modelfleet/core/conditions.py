@@ -18,6 +18,7 @@ PHASES = {
     "Frozen": "Waiting",
     "AnalysisInconclusive": "Waiting",
     "ApprovalNeeded": "Waiting",
+    "RegionSettling": "Waiting",
     "RegionUnreachable": "Waiting",
     "WaveWaiting": "Waiting",
     "RollingBack": "RollingBack",

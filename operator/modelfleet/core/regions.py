@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from modelfleet.core import memory
+from modelfleet.core import memory, waits
 from modelfleet.core.api import ModelDeployment, Region
 from modelfleet.core.commands import Commands, read_commands
 from modelfleet.core.conditions import find, timestamp
+from modelfleet.core.decision import Waiting
 from modelfleet.core.diagnosis import Cause
 from modelfleet.core.inventory.site import Site, State
 from modelfleet.core.inventory.standing import CONNECTING
@@ -80,13 +81,26 @@ def part_of(owner: ModelDeployment, place: Place, hub: str, now: datetime) -> Mo
     )
 
 
-def entry_of(place: Place, status: Manifest) -> Manifest:
+def settling(place: Place, settle: timedelta, now: datetime) -> Waiting | None:
+    """Return why nothing may begin in a place that was out of reach until just now, if so.
+
+    Its nodes were cut off as well: a kube-proxy tries again up to a minute later, and sends requests to pods that
+    have ended until it has heard of that.
+    """
+    since = _returned(place.entry, now)
+    until = since + settle if since else now
+    return waits.settling(place.name, until) if until > now else None
+
+
+def entry_of(place: Place, status: Manifest, now: datetime) -> Manifest:
     """Return what is kept of a place whose status is that."""
+    returned = _returned(place.entry, now)
+    since = {"reachableSince": timestamp(returned)} if returned else {}
     ready = find(status["conditions"], "Ready")
     available = find(status["conditions"], "Available")
     seen = {name: status[name] for name in SHOWN if name in status}
     judged = {"ready": ready["status"] == "True", "available": available["status"] == "True"}
-    return {**_identity(place), **seen, **judged, "reason": ready["reason"]}
+    return {**_identity(place), **since, **seen, **judged, "reason": ready["reason"]}
 
 
 def unseen_entry(place: Place, now: datetime) -> Manifest:
@@ -99,7 +113,7 @@ def unseen_entry(place: Place, now: datetime) -> Manifest:
     else:
         told = _told("Unreachable", "RegionUnreachable", _unreachable(place.name, site))
     since = {"unreachableSince": timestamp(site.since if site else now)} if place.entry else {}
-    kept = {name: value for name, value in place.entry.items() if name != "waitingFor"}
+    kept = {name: value for name, value in place.entry.items() if name not in {"waitingFor", "reachableSince"}}
     return {**since, **kept, **_identity(place), **told, "ready": False}
 
 
@@ -215,6 +229,14 @@ def _continued(entry: Manifest, now: datetime) -> Manifest:
     ready_since = rollout.ready_since + away if rollout.ready_since else None
     later = replace(rollout, since=rollout.since + away, ready_since=ready_since)
     return {**entry, "rollout": {**entry["rollout"], **write_rollout(later, entry["rollout"].get("steps", 0))}}
+
+
+def _returned(entry: Manifest, now: datetime) -> datetime | None:
+    """Return when a place came to be seen again that could not be; None for one that always was."""
+    if "unreachableSince" in entry:
+        return now
+    told = entry.get("reachableSince")
+    return datetime.fromisoformat(told) if told else None
 
 
 def _told(phase: str, reason: str, message: str) -> dict[str, Any]:

@@ -50,6 +50,15 @@ def unreachable(name: str, regions: Sequence[str]) -> Waiting:
     return Waiting("RegionUnreachable", message)
 
 
+def settling(name: str, until: datetime) -> Waiting:
+    """Return the wait for a cluster that answers again to be over what it missed."""
+    message = (
+        f"The cluster of {name} answers again; nothing begins there before {timestamp(until)}, so that its nodes "
+        "have heard of what they missed."
+    )
+    return Waiting("RegionSettling", message, until)
+
+
 def region_failed(name: str, failure: Failure) -> Waiting:
     """Return why no region begins any more, after one has gone back."""
     message = f"The revision failed in {name} and is not tried in other regions: {failure.message}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from modelfleet.aml.azure import Azure
 from modelfleet.core.api import ModelDeployment
@@ -23,6 +23,7 @@ from modelfleet.core.regions import (
     entry_of,
     part_of,
     places_of,
+    settling,
     state_of,
     unseen_entry,
     untouched_entry,
@@ -62,7 +63,10 @@ class _Visit:
 
 
 class Regions:
-    """Brings ModelDeployments with regions nearer to what their specs say; ``hub`` is the UID of this cluster."""
+    """Brings ModelDeployments with regions nearer to what their specs say; ``hub`` is the UID of this cluster.
+
+    A cluster that answers again is left as it is for the time ``settle``.
+    """
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Regions:
         defaults: Defaults,
         now: Callable[[], datetime],
         moved: Callable[[Move], None],
+        settle: timedelta,
     ) -> None:
         self._world = world
         self._members = members
@@ -83,6 +88,7 @@ class Regions:
         self._defaults = defaults
         self._now = now
         self._moved = moved
+        self._settle = settle
         self.leaving = Leaving(world, members, reporter, now)
 
     async def reconcile(self, owner: ModelDeployment) -> float | None:
@@ -153,13 +159,14 @@ class Regions:
         place, observed = found.place, found.observed or Observed()
         if problem := obstacle(part, observed):
             return _stuck(found, part, problem, now)
-        gate, recall = guidance.gates.get(place.name), guidance.recalls.get(place.name)
+        settling_gate = settling(place, self._settle, now) if observed.deployment(part.name) else None
+        gate, recall = guidance.gates.get(place.name, settling_gate), guidance.recalls.get(place.name)
         decision = await bring(world, part, observed, self._defaults, now, gate, recall)
         observed = look(world, part, observed)
         status = status_of(Resolved(part), observed, None, now, decision)
         again_s = (decision.look_again - now).total_seconds() if decision.look_again else None
         return _Visit(
-            replace(place, entry=entry_of(place, status)),
+            replace(place, entry=entry_of(place, status, now)),
             observed,
             is_stalled=_is_stalled(status),
             move=move_of(part.status, decision, now),
@@ -219,7 +226,7 @@ def _knowing(visit: _Visit, observed: Observed, resolved: Resolved) -> _Visit:
 
 def _stuck(found: _Visit, part: ModelDeployment, cause: Cause, now: datetime) -> _Visit:
     status = status_of(Resolved(part), found.observed or Observed(), cause, now)
-    place = replace(found.place, entry=entry_of(found.place, status))
+    place = replace(found.place, entry=entry_of(found.place, status, now))
     return replace(found, place=place, is_stalled=cause.stalled, again_s=RECHECK_S)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from modelfleet.aml.azure import Azure
 from modelfleet.core import names
@@ -48,7 +48,8 @@ async def operate(client: KubeClient, settings: Settings, metrics: Metrics, stop
     reporter = Reporter(world, Recorder(client, controller=CONTROLLER, instance=settings.pod_name))
     azure = Azure(queue.add, settings.poll_s)
     defaults = Defaults(settings.server_image, settings.identity)
-    regions = Regions(world, members, hub, azure, reporter, defaults, _now, metrics.moved)
+    settle = timedelta(seconds=settings.settle_s)
+    regions = Regions(world, members, hub, azure, reporter, defaults, _now, metrics.moved, settle)
     reconciler = Reconciler(world, azure, reporter, defaults, _now, metrics.moved, regions)
     metrics.watch(world, queue, members)
     metrics.leading.set(1)

@@ -20,7 +20,8 @@ class Settings:
     """How this process runs. ``kubeconfig`` and ``context`` are for running outside a cluster.
 
     ``poll_s`` is how often Azure is asked for the newest version of a model, and ``identity`` who this process is
-    in Microsoft Entra, where it is somebody. ``sources`` are where member clusters are described.
+    in Microsoft Entra, where it is somebody. ``sources`` are where member clusters are described, and ``settle_s``
+    is how long one is left as it is when it answers again.
     """
 
     server_image: str
@@ -34,6 +35,7 @@ class Settings:
     poll_s: int
     identity: WorkloadIdentity | None
     sources: Sources
+    settle_s: int
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -51,6 +53,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         poll_s=_whole_number(environment, "MODELFLEET_POLL_SECONDS", 300),
         identity=_identity(environment),
         sources=_sources(environment),
+        settle_s=_whole_number(environment, "MODELFLEET_SETTLE_SECONDS", 60),
     )
 
 

@@ -13,7 +13,7 @@ from tests.support.members import RIGHTS, Member, description, grant
 from tests.support.operator import SYSTEM, OperatorProcess
 
 REGIONS = {"modelfleet-west": "westeurope", "modelfleet-north": "northeurope"}
-VARIABLES = {"MODELFLEET_ARGOCD_NAMESPACE": SYSTEM}
+VARIABLES = {"MODELFLEET_ARGOCD_NAMESPACE": SYSTEM, "MODELFLEET_SETTLE_SECONDS": "2"}
 """With these the operator finds its members."""
 
 

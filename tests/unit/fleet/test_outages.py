@@ -81,6 +81,19 @@ def test_a_bad_version_that_cannot_be_reached_goes_back_as_soon_as_it_can() -> N
     assert {f.stable_in(region) for region in f.clusters} == {old}
 
 
+def test_nothing_begins_in_a_region_that_is_back_before_its_nodes_know_what_they_missed() -> None:
+    f = fleet(waves=[{"name": "all", "regions": ["*"]}])
+    f.lose("north")
+    f.write("2")
+    f.run(600)
+    f.find("north")
+    f.run(59)
+    assert (f.reason_in("north"), f.stable_in("north") == f.target) == ("RegionSettling", False)
+    f.run(2)
+    assert f.stable_in("north") == f.target
+    f.run_until(lambda: f.reason == "Serving")
+
+
 def test_while_nothing_changes_nothing_is_written() -> None:
     f = baking()
     f.lose("north")
