@@ -17,6 +17,7 @@ OF_CLUSTERS = ("tests/e2e/", "tests/integration/")
 APART_FROM_CLUSTERS = tuple(f"tests/integration/{name}/" for name in ("azure", "fetch", "server"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes, all tests that use clusters are for one of them, in their order."""
     for item in items:

@@ -164,7 +164,7 @@ COMPRESSED = JSON | {"Content-Encoding": "gzip"}
 # The reasons are in docs/server.md. Each with the status of Azure ML's server, and ours with what is in its body.
 DIFFERENT = [
     (Exchange("plain", "POST", "/score", b'{"a": 1}', FORM), 200, 200, '"read": {"a": 1}'),
-    (Exchange("plain", "POST", "/score", gzip.compress(b'{"a": 1}'), COMPRESSED), 400, 200, '"read": {"a": 1}'),
+    (Exchange("plain", "POST", "/score", gzip.compress(b'{"a": 1}', mtime=0), COMPRESSED), 400, 200, '"read": {"a": 1}'),
     (
         Exchange("plain", "POST", "/score", b'{"raise": "SystemExit"}'),
         500,
