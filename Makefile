@@ -29,7 +29,7 @@ demo-clean: $(if $(CONTEXT),$(VENV)) ## Remove the demos' clusters, or from CONT
 
 .PHONY: test
 test: check ## Everything: checks, unit, golden, integration and end-to-end tests
-	$(PYTHON) -m pytest --numprocesses=2 --dist=loadgroup --durations=15
+	$(PYTHON) -m pytest --numprocesses=2 --durations=15
 
 .PHONY: check
 check: $(VENV) ## Layout, lint, types, layers

@@ -2,6 +2,8 @@
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -17,9 +19,13 @@ OF_CLUSTERS = ("tests/e2e/", "tests/integration/")
 APART_FROM_CLUSTERS = tuple(f"tests/integration/{name}/" for name in ("azure", "fetch", "server"))
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ClustersTogether(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """With several processes, all tests that use clusters are for one of them, in their order."""
-    for item in items:
-        if item.nodeid.startswith(OF_CLUSTERS) and not item.nodeid.startswith(APART_FROM_CLUSTERS):
-            item.add_marker(pytest.mark.xdist_group("clusters"))
+
+    def _split_scope(self, nodeid: str) -> str:
+        is_of_clusters = nodeid.startswith(OF_CLUSTERS) and not nodeid.startswith(APART_FROM_CLUSTERS)
+        return "clusters" if is_of_clusters else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ClustersTogether:
+    return ClustersTogether(config, log)
