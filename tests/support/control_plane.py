@@ -55,7 +55,8 @@ class ControlPlane:
         url, pki = urlsplit(cluster.server), cluster.data / "pki"
         where = (url.hostname or "", str(url.port))
         identity = (str(pki / "kube-apiserver.crt"), str(pki / "kube-apiserver.key"))
-        command = (sys.executable, ANSWERING, *where, *identity, str(status))
+        # Not with the modules beside it: one of them is called as one of Python's own.
+        command = (sys.executable, "-P", ANSWERING, *where, *identity, str(status))
         sandbox.start(self.cluster, cluster.data / "log" / "answering.log", *command)
         wait_until(self.listens)
 

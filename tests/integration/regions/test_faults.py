@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,51 +49,46 @@ def hub(control_plane: object, kubectl: Kubectl) -> Kubectl:
     return Kubectl(kubectl.kubeconfig, SYSTEM)
 
 
-Fault = Callable[[Kubectl, Member], Iterator[None]]
+Fault = Callable[[Kubectl, Member], AbstractContextManager[None]]
 
 
-def refuses(_: Kubectl, member: Member) -> Iterator[None]:
+@contextmanager
+def struck(_: Kubectl, member: Member, strike: Callable[[LocalCluster], None]) -> Iterator[None]:
+    """Something befalls the API server of a member as long as the block lasts."""
     cluster = LocalCluster(member.name)
-    cluster.stop_api()
-    yield
-    cluster.resume_api()
+    strike(cluster)
+    try:
+        yield
+    finally:
+        cluster.resume_api()
 
 
-def hangs(_: Kubectl, member: Member) -> Iterator[None]:
-    cluster = LocalCluster(member.name)
-    cluster.freeze_api()
-    yield
-    cluster.resume_api()
-
-
-def throttles(_: Kubectl, member: Member) -> Iterator[None]:
-    cluster = LocalCluster(member.name)
-    cluster.answer_with(429)
-    yield
-    cluster.resume_api()
-
-
-def fails(_: Kubectl, member: Member) -> Iterator[None]:
-    cluster = LocalCluster(member.name)
-    cluster.answer_with(503)
-    yield
-    cluster.resume_api()
-
-
+@contextmanager
 def rotates_its_token(hub: Kubectl, member: Member) -> Iterator[None]:
     """The account is another one, so that the token that the hub has is worth nothing any more."""
     member.kubectl(SYSTEM)("delete", "serviceaccount", ACCOUNT)
     grant(member)
-    yield
-    hub("apply", "-f", "-", stdin=json.dumps(description(member)))
+    try:
+        yield
+    finally:
+        hub("apply", "-f", "-", stdin=json.dumps(description(member)))
 
 
-@pytest.mark.parametrize("fault", [refuses, hangs, throttles, fails, rotates_its_token])
+FAULTS: dict[str, Fault] = {
+    "refuses": partial(struck, strike=LocalCluster.stop_api),
+    "hangs": partial(struck, strike=LocalCluster.freeze_api),
+    "throttles": partial(struck, strike=partial(LocalCluster.answer_with, status=429)),
+    "fails": partial(struck, strike=partial(LocalCluster.answer_with, status=503)),
+    "rotates its token": rotates_its_token,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_member_that_cannot_be_used_is_waited_for(
     half_way: Kubectl, places: Places, hub: Kubectl, joined: dict[str, Member], fault: Fault
 ) -> None:
     before = exists(places[NORTH], "deployment", "claims")
-    with contextmanager(fault)(hub, joined[NORTH]):
+    with fault(hub, joined[NORTH]):
         eventually(lambda: region(status_of(half_way), NORTH)["phase"] == "Unreachable", within_s=LOST_S)
         said(half_way, "approve", "claims")
         status = ready_reason(half_way, "RegionUnreachable", within_s=LOST_S)
