@@ -7,6 +7,7 @@ import json
 import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -30,13 +31,24 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815  as the base class calls them
 
 
+class Server(ThreadingHTTPServer):
+    """Takes all the connections that controllers make at once."""
+
+    request_queue_size = 128
+
+    def server_bind(self) -> None:
+        """Without looking its name up: there is no DNS here."""
+        TCPServer.server_bind(self)
+
+
 def main(address: str, port: str, certificate: str, key: str, status: str) -> None:
     """Serve until killed."""
     Handler.status = int(status)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    server = ThreadingHTTPServer((address, int(port)), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server = Server((address, int(port)), Handler)
+    # Whoever is slow to shake hands is waited for in a thread of its own.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.serve_forever()
 
 
