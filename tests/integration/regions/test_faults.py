@@ -1,4 +1,7 @@
-"""Whatever happens to a member in the middle of a change: others go on, nothing is deleted, and it ends right."""
+"""Whatever happens to a member in the middle of a change: others go on, nothing is deleted, and it ends right.
+
+That one refuses connections or hangs is in test_waves.
+"""
 
 from __future__ import annotations
 
@@ -75,8 +78,6 @@ def rotates_its_token(hub: Kubectl, member: Member) -> Iterator[None]:
 
 
 FAULTS: dict[str, Fault] = {
-    "refuses": partial(struck, strike=LocalCluster.stop_api),
-    "hangs": partial(struck, strike=LocalCluster.freeze_api),
     "throttles": partial(struck, strike=partial(LocalCluster.answer_with, status=429)),
     "fails": partial(struck, strike=partial(LocalCluster.answer_with, status=503)),
     "rotates its token": rotates_its_token,
