@@ -29,6 +29,8 @@ demo-clean: $(if $(CONTEXT),$(VENV)) ## Remove the demos' clusters, or from CONT
 
 .PHONY: test
 test: check ## Everything: checks, unit, golden, integration and end-to-end tests
+	python3 -m local build
+	python3 -m local images
 	$(PYTHON) -m pytest --numprocesses=2 --durations=15
 
 .PHONY: check

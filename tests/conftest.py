@@ -1,5 +1,7 @@
 """Options of the whole suite."""
 
+import os
+
 import pytest
 from hypothesis import settings
 from xdist.remote import Producer
@@ -14,18 +16,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files anew; review the diff")
 
 
-# These share clusters and need the machine's time for themselves; all other tests may run beside them.
-OF_CLUSTERS = ("tests/e2e/", "tests/integration/")
-APART_FROM_CLUSTERS = tuple(f"tests/integration/{name}/" for name in ("azure", "fetch", "server"))
+# Each of these shares its clusters, and runs in one process.
+TOGETHER = ("tests/e2e/", "tests/integration/")
+LESS_URGENT = 5
 
 
 class ClustersTogether(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """With several processes, all tests that use clusters are for one of them, in their order."""
+    """With several processes, tests that share clusters are for one of them, in their order."""
 
     def _split_scope(self, nodeid: str) -> str:
-        is_of_clusters = nodeid.startswith(OF_CLUSTERS) and not nodeid.startswith(APART_FROM_CLUSTERS)
-        return "clusters" if is_of_clusters else nodeid
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ClustersTogether:
     return ClustersTogether(config, log)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What runs beside the end-to-end tests, which count every request, lets them go first."""
+    if not item.nodeid.startswith("tests/e2e/"):
+        os.setpriority(os.PRIO_PROCESS, 0, max(LESS_URGENT, os.getpriority(os.PRIO_PROCESS, 0)))

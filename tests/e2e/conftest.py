@@ -65,7 +65,7 @@ def cluster() -> Iterator[Path]:
     kubeconfig = Path(local("kubeconfig", CLUSTER).strip())
     kubectl = Kubectl(kubeconfig, SYSTEM)
     kubectl("apply", "--server-side", "-k", REPOSITORY / "manifests/overlays/local")
-    kubectl("rollout", "status", "deployment/modelfleet-operator", "--timeout=120s")
+    kubectl("rollout", "status", "deployment/modelfleet-operator", "--timeout=300s")
     yield kubeconfig
     if not os.environ.get("MODELFLEET_KEEP"):
         local("down", CLUSTER)

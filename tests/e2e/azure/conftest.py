@@ -78,10 +78,12 @@ def site(
         revision = system(
             "get", OPERATOR, "-o", r"jsonpath={.metadata.annotations.deployment\.kubernetes\.io/revision}"
         )
-        lead_operator_to(found, system, folder / "ca.pem")
-        yield found
-        system("rollout", "undo", OPERATOR, f"--to-revision={revision}")
-        system("delete", "configmap/azure-ca", f"service/{PROXY}", f"endpointslice/{PROXY}")
+        try:
+            lead_operator_to(found, system, folder / "ca.pem")
+            yield found
+        finally:
+            system("rollout", "undo", OPERATOR, f"--to-revision={revision}")
+            system("delete", "configmap/azure-ca", f"service/{PROXY}", f"endpointslice/{PROXY}")
 
 
 def plant(azure: Cloud, planted: Planted) -> None:
@@ -227,4 +229,4 @@ def lead_operator_to(site: Site, kubectl: Kubectl, authority: Path) -> None:
     }
     site.cloud.control.entra.federated.add(f"system:serviceaccount:{SYSTEM}:modelfleet-operator")
     kubectl("patch", OPERATOR, "--patch", json.dumps({"spec": {"template": {"spec": pod}}}))
-    kubectl("rollout", "status", OPERATOR, "--timeout=120s")
+    kubectl("rollout", "status", OPERATOR, "--timeout=300s")

@@ -86,7 +86,7 @@ def without_token_file(_: Site, system: Kubectl) -> Iterator[None]:
 
 def look_for_token(system: Kubectl, path: str) -> None:
     system("set", "env", OPERATOR, f"AZURE_FEDERATED_TOKEN_FILE={path}")
-    system("rollout", "status", OPERATOR, "--timeout=120s")
+    system("rollout", "status", OPERATOR, "--timeout=300s")
 
 
 @dataclass(frozen=True)

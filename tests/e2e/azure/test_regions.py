@@ -56,7 +56,7 @@ def regions(storage: Storage, site: Site) -> Iterator[dict[str, LocalCluster]]:
     system = Kubectl(HUB.kubeconfig, SYSTEM)
     install_cluster_profiles(system)
     system("set", "env", OPERATOR, *(f"{name}={value}" for name, value in PROFILES.items()))
-    system("rollout", "status", OPERATOR, "--timeout=120s")
+    system("rollout", "status", OPERATOR, "--timeout=300s")
     try:
         for member, name in ((WEST, "westeurope"), (NORTH, "northeurope")):
             member.up(name)
