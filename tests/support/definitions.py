@@ -37,7 +37,7 @@ def established(kubectl: Kubectl, name: str) -> None:
 
     def is_established() -> bool:
         status = json.loads(kubectl("get", "customresourcedefinition", name, "-o", "json")).get("status", {})
-        held = {condition["type"] for condition in status.get("conditions", []) if condition["status"] == "True"}
+        held = {condition["type"] for condition in status.get("conditions") or [] if condition["status"] == "True"}
         return "Established" in held
 
     eventually(is_established)
