@@ -90,11 +90,11 @@ class Story:
         print(self.kubectl("get", "mfd", "claims"), end="")
 
     @contextmanager
-    def load(self, rate_per_s: int = RATE_PER_S) -> Iterator[None]:
+    def load(self, rate_per_s: int = RATE_PER_S, *options: str) -> Iterator[None]:
         """Send requests through the Service, from a pod and so on any cluster, as long as the block lasts."""
         self.kubectl("delete", "pod", "load", "--ignore-not-found")
         pod = (f"--image={self.images.operator}", f"--labels={LABEL}={DEMO}", "--restart=Never", "--rm", "--stdin")
-        program = ("python3", "-c", LOAD.read_text(), "http://claims", f"--rate={rate_per_s}")
+        program = ("python3", "-c", LOAD.read_text(), "http://claims", f"--rate={rate_per_s}", *options)
         with self.cluster.beside("run", "load", *pod, "--quiet", "--command", "--", *program) as process:
             stdin, stdout = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
             # A load that goes on gives back each line that it gets; it ends with its input.

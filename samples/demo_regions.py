@@ -127,7 +127,8 @@ Try this next:
         """Send requests in every region as long as the block lasts, and tell what became of them."""
         with ExitStack() as loads:
             for cluster in self.clusters:
-                loads.enter_context(Story(cluster, LOADED).load(RATE_PER_S))
+                # Kept connections would come to a canary after a minute only.
+                loads.enter_context(Story(cluster, LOADED).load(RATE_PER_S, "--new-connections"))
             yield
             regions = ", ".join(cluster.region for cluster in reversed(self.clusters))
             say(f"what became of the requests in {regions}:")

@@ -1,72 +1,16 @@
-"""One connection over a real socket: order, limits in time, and how it ends."""
+"""One connection over a real socket: order, what is refused, and what clients may do."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from modelserver.http import port as ports
-from modelserver.http.listener import Listener
-from modelserver.http.message import Deferred, Request, Response
+from modelserver.http.message import Request, Response
 from modelserver.http.reader import Limits
-from modelserver.http.sockets import bind
+from tests.support.listening import Slow, body_of, get, listening
 from tests.support.until import until
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from modelserver.http.connection import Answer
-
-
-PATIENT = Limits(head_bytes=2000, body_bytes=100_000, idle_s=60, request_s=60, linger_s=60)
-
-
-class Slow:
-    """Answers each request with its target, when the test says so."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[Request, Deferred[Response]]] = []
-
-    def __call__(self, request: Request) -> Deferred[Response]:
-        later: Deferred[Response] = Deferred()
-        self.asked.append((request, later))
-        return later
-
-    async def release(self, count: int = 1) -> None:
-        await until(lambda: len(self.asked) >= count)
-        request, later = self.asked[count - 1]
-        later.resolve(echo(request))
-
-
-def echo(request: Request) -> Response:
-    return Response(200, request.target.encode() + bytes(request.body), "text/plain")
-
-
-@asynccontextmanager
-async def listening(answer: Answer = echo, limits: Limits = PATIENT) -> AsyncIterator[tuple[Listener, int]]:
-    listener = Listener(answer, limits)
-    sock = bind("127.0.0.1", 0)
-    port = sock.getsockname()[1]
-    await listener.start(sock)
-    yield listener, port
-    if not listener.draining:
-        await listener.drain(0, 0)
-
-
-def get(target: str, *headers: str) -> bytes:
-    return "\r\n".join([f"GET {target} HTTP/1.1", "Host: a", *headers, "", ""]).encode()
-
-
-async def body_of(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """The head and the body of the next response."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-    return head, await reader.readexactly(length)
 
 
 async def test_a_connection_answers_one_request_after_the_other() -> None:
@@ -277,98 +221,3 @@ async def test_every_answer_names_its_request() -> None:
         made_up.add((await client.get("/", headers={"X-Request-Id": "x" * 257})).headers["x-request-id"])
         assert len(made_up) == 4
         assert all(len(name) > 16 for name in made_up)
-
-
-@pytest.fixture
-def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ports, "TICK_S", 0.02)
-
-
-@pytest.mark.usefixtures("quick_ticks")
-async def test_an_idle_connection_is_closed_after_its_time() -> None:
-    async with listening(limits=Limits(idle_s=0.1)) as (_, port):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(get("/1"))
-        await body_of(reader)
-        assert await reader.read() == b""
-        writer.close()
-
-
-@pytest.mark.usefixtures("quick_ticks")
-@pytest.mark.parametrize(
-    "beginning", [b"G", get("/")[:-2], b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"]
-)
-async def test_a_request_that_does_not_arrive_in_time_is_refused(beginning: bytes) -> None:
-    async with listening(limits=Limits(request_s=0.1)) as (_, port):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(beginning)
-        head, _ = await body_of(reader)
-        assert head.startswith(b"HTTP/1.1 408 ")
-        assert await reader.read() == b""
-        writer.close()
-
-
-@pytest.mark.usefixtures("quick_ticks")
-async def test_an_answer_that_takes_too_long_is_given_up() -> None:
-    slow = Slow()
-    async with listening(slow, limits=Limits(request_s=0.1)) as (_, port):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(get("/1"))
-        head, body = await body_of(reader)
-        assert head.startswith(b"HTTP/1.1 503 ")
-        assert b"no answer within 0.1 s" in body
-        await slow.release()  # too late: nobody is confused by it
-        assert await reader.read() == b""
-        writer.close()
-
-
-@pytest.mark.usefixtures("quick_ticks")
-async def test_a_slow_client_gets_the_whole_of_a_large_answer_while_the_server_drains() -> None:
-    size, limits = 20_000_000, Limits(idle_s=0.1, linger_s=0.1)
-    async with listening(lambda _: Response(200, b"x" * size), limits) as (listener, port):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1000)
-        writer.write(get("/"))
-        await reader.readuntil(b"\r\n\r\n")
-        draining = asyncio.create_task(listener.drain(0, 10))
-        received = 0
-        while piece := await reader.read(2_000_000):
-            received += len(piece)
-            if received < size / 4:
-                await asyncio.sleep(0.05)  # slower than all the limits together
-        assert received == size
-        writer.close()
-        assert await draining == 0
-
-
-@pytest.mark.usefixtures("quick_ticks")
-async def test_a_client_that_never_reads_is_cut_off() -> None:
-    async with listening(lambda _: Response(200, b"x" * 20_000_000), Limits(request_s=0.2)) as (listener, port):
-        with socket.create_connection(("127.0.0.1", port)) as client:
-            client.sendall(get("/"))
-            await until(lambda: bool(listener.connections))
-            await until(lambda: not listener.connections)
-
-
-@pytest.mark.usefixtures("quick_ticks")
-async def test_a_client_that_never_closes_its_half_is_cut_off() -> None:
-    async with listening(limits=Limits(linger_s=0.1)) as (listener, port):
-        with socket.create_connection(("127.0.0.1", port)) as client:
-            client.sendall(get("/", "Connection: close"))
-            await until(lambda: bool(listener.connections))
-            await until(lambda: not listener.connections)
-
-
-async def test_connections_in_the_backlog_are_taken_before_the_port_closes() -> None:
-    async with listening() as (listener, port):
-        clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
-        for client in clients:
-            client.sendall(get("/late"))
-        draining = asyncio.ensure_future(listener.drain(0, 10))  # before the loop has accepted any of them
-        for client in clients:
-            answer = await asyncio.to_thread(client.recv, 1000)
-            assert b"200 OK" in answer
-            assert b"Connection: close" in answer
-            client.close()
-        assert await draining == 0
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port))
