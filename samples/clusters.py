@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -74,8 +75,10 @@ class Cluster(ABC):
     def beside(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """Run kubectl as long as the block lasts."""
         command = ["kubectl", *self.access, *arguments]
+        # Over WebSockets what kubectl attaches to loses its input after a minute without any.
+        environment = {**os.environ, "KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false"}
         with subprocess.Popen(  # noqa: S603  the demo's own commands
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         ) as process:
             yield process
 

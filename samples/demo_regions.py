@@ -102,8 +102,8 @@ class Fleet:
             self.follow("Serving")
         print(self.hub.kubectl("get", "mfd", "claims"), end="")
 
-    def try_what_is_not_there(self) -> None:
-        """Version 3, which is not in the storage: it ends in the first region"""
+    def try_a_bad_version(self) -> None:
+        """Version 3, which fails on its own sample request: it ends in the first region"""
         with self.users():
             self.apply("3")
             self.follow("RolledBack")
@@ -189,7 +189,7 @@ def main() -> None:
         fleet.upload_models,
         fleet.deploy,
         fleet.change_version,
-        fleet.try_what_is_not_there,
+        fleet.try_a_bad_version,
     )
     tell(chapters, fleet.what_next)
 
