@@ -66,7 +66,7 @@ async def test_no_request_is_lost_while_it_drains_under_load(server: ServerProce
     before = load.answered
     await asyncio.gather(*clients)
     assert load.lost == 0
-    assert load.answered > before + 100
+    assert load.answered > before + len(clients)  # so not only what was on its way
     assert await asyncio.to_thread(server.process.wait, 10) == 0
     assert server.event("stopped")["unanswered_connections"] == 0
 
