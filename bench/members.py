@@ -156,7 +156,7 @@ class Hub:
         is_ready = partial(member.kubectl().run, "get", "--raw", "/readyz")
         eventually(lambda: is_ready().returncode == 0, within_s=120)
         grant(member)
-        Kubectl(self.kubeconfig)("apply", "-f", "-", stdin=json.dumps(description(member)))
+        Kubectl(self.kubeconfig, SYSTEM)("apply", "-f", "-", stdin=json.dumps(description(member)))
 
 
 def audit_log(name: str) -> Path:
