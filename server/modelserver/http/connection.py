@@ -52,7 +52,6 @@ class Connection(asyncio.Protocol):
         self._clock = clock
         self._since = clock()  # when the present state (idle, reading, answering, lingering) began
         self._old_at = self._since + MAX_AGE_S * random.uniform(0.9, 1.1)  # noqa: S311  # not all leave at once
-        self._old = False  # the next answer is the last
         self._reader = Reader(host.limits)
         self._waiting: deque[Request | Response] = deque()  # a response stands for what could not be read
         self._current: Request | Response | None = None
@@ -128,7 +127,6 @@ class Connection(asyncio.Protocol):
     def expire(self, now: float, idle_s: float) -> None:
         """Ends the connection if it has been in its present state for too long at `now`."""
         limits, age = self._host.limits, now - self._since
-        self._old = now > self._old_at
         if self._transport.is_closing():
             return
         if self._transport.get_write_buffer_size():  # the client has yet to read its answer
@@ -179,7 +177,8 @@ class Connection(asyncio.Protocol):
         self._since = self._clock()
         if isinstance(asked, Request):
             is_head, request_id = asked.method == "HEAD", asked.id
-            is_leaving = self.ended or self._host.draining or (self._old and not self._reader.reading)
+            is_old = self._since > self._old_at and not self._reader.reading
+            is_leaving = self.ended or self._host.draining or is_old
             last = not asked.keep_alive or (is_leaving and not self._waiting)
         else:
             is_head, request_id, last = False, new_id(), True
